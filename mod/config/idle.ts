@@ -1,0 +1,34 @@
+/**
+ * Keys that are legal and change nothing: on another path, or because of another key.
+ *
+ * Example: `describeIdle(baseline, nocopyRx, "forward")` is `["rx_cow"]`, because a gateway does no ESP input.
+ *
+ * @module
+ */
+
+import { orList } from "./errors.ts";
+import type { Path } from "./kinds.ts";
+import { type Config, definitionOf, KEY_NAMES, type KeyName } from "./schema.ts";
+
+/** Returns why `key` changes nothing in `config` played on `path`, in words; undefined if it acts. */
+export function whyIdle(key: KeyName, config: Config, path: Path): string | undefined {
+  const { paths, idleWhen } = definitionOf(key);
+  if (!paths.includes(path)) return `it acts on path ${orList(paths)}, not on ${path}`;
+  if (idleWhen === undefined) return undefined;
+  const values: Readonly<Record<string, string | number>> = { ...config, path };
+  const conditions = Object.entries(idleWhen);
+  if (!conditions.every(([other, value]) => values[other] === value)) return undefined;
+  return `it is idle with ${conditions.map(([other, value]) => `${other}=${value}`).join(" and ")}`;
+}
+
+/**
+ * Returns the keys in which two configurations differ if every one of them is idle on `path` in both, in table order; empty
+ * if a key that acts differs, or nothing does.
+ */
+export function describeIdle(a: Config, b: Config, path: Path): readonly KeyName[] {
+  const differing = KEY_NAMES.filter((key) => a[key] !== b[key]);
+  const allIdle = differing.every((key) => {
+    return whyIdle(key, a, path) !== undefined && whyIdle(key, b, path) !== undefined;
+  });
+  return allIdle ? differing : [];
+}

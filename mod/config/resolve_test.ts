@@ -1,0 +1,184 @@
+/** @module */
+
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { ConfigError } from "./errors.ts";
+import { PLANNED_KEYS } from "./planned_keys.ts";
+import { PLANNED_PRESETS, PRESET_KEYS, PRESETS } from "./presets.ts";
+import { type ConfigInput, resolveConfig } from "./resolve.ts";
+import { DEFAULTS, KEY_NAMES } from "./schema.ts";
+
+function refusal(input: Partial<ConfigInput>): string {
+  const error = assertThrows(() => resolveConfig({ sets: [], ...input }), ConfigError);
+  assertEquals(error.exitCode, 2);
+  assert(!error.message.includes("\n"), error.message);
+  return error.message;
+}
+
+function file(content: unknown, name = "folder/mine.jsonc"): { name: string; text: string } {
+  return { name, text: typeof content === "string" ? content : JSON.stringify(content) };
+}
+
+Deno.test("resolveConfig() uses preset nocopy when nothing is named", () => {
+  const { name, config, provenance, warnings } = resolveConfig({ sets: [] });
+  assertEquals([name, config.rx_cow, config.tx_tail, config.gro], ["nocopy", "if-shared", "fragment", "off"]);
+  assertEquals([provenance.rx_cow, provenance.mtu], ["preset nocopy", "default"]);
+  assertEquals(warnings, []);
+});
+
+Deno.test("resolveConfig() resolves every preset, and each states every key of the table", () => {
+  for (const [preset, { doc, settings }] of Object.entries(PRESETS)) {
+    assertEquals(Object.keys(settings), [...PRESET_KEYS]);
+    assert(doc.endsWith("."), preset);
+    const { name, config, provenance, warnings } = resolveConfig({ preset, sets: [] });
+    assertEquals(name, preset);
+    assertEquals(config, { ...DEFAULTS, ...settings });
+    assertEquals(warnings, []);
+    for (const key of KEY_NAMES) {
+      const stated = PRESET_KEYS.some((other) => other === key);
+      assertEquals(provenance[key], stated ? `preset ${preset}` : "default");
+    }
+  }
+});
+
+Deno.test("PRESETS differ from baseline in what their names say", () => {
+  const stated = (preset: string): string => {
+    const { config } = resolveConfig({ preset, sets: [] });
+    return PRESET_KEYS.map((key) => config[key]).join(" ");
+  };
+  assertEquals(Object.keys(PRESETS), ["baseline", "nocopy-rx", "nocopy-tx", "nocopy", "nocopy-gro"]);
+  assertEquals(stated("baseline"), "always linearize inplace off off off 4.4");
+  assertEquals(stated("nocopy-rx"), "if-shared linearize inplace off off off 4.4");
+  assertEquals(stated("nocopy-tx"), "always fragment inplace off off off 4.4");
+  assertEquals(stated("nocopy"), "if-shared fragment inplace off off off 4.4");
+  assertEquals(stated("nocopy-gro"), "if-shared fragment inplace on on xfrm 4.4");
+});
+
+Deno.test("resolveConfig() lets --set win over file, file over preset, preset over defaults", () => {
+  const { name, config, provenance } = resolveConfig({
+    file: file({ preset: "nocopy-gro", era: "6.1", rx_ring: 64, mtu: 9000, $schema: "./schema.json" }),
+    sets: ["rx_ring=32", "tx_ring=16", "tx_ring=8"],
+  });
+  assertEquals(name, "mine");
+  assertEquals([config.gso, provenance.gso], ["xfrm", "preset nocopy-gro"]);
+  assertEquals([config.era, provenance.era], ["6.1", "file mine.jsonc"]);
+  assertEquals([config.mtu, provenance.mtu], [9000, "file mine.jsonc"]);
+  assertEquals([config.rx_ring, provenance.rx_ring], [32, "--set"]);
+  assertEquals([config.tx_ring, provenance.tx_ring], [8, "--set"]);
+  assertEquals([config.hz, provenance.hz], [250, "default"]);
+});
+
+Deno.test("resolveConfig() rests a file without preset on the defaults", () => {
+  const { config, provenance } = resolveConfig({ file: file("// nothing\n{}"), sets: [] });
+  assertEquals(config, DEFAULTS);
+  assert(KEY_NAMES.every((key) => provenance[key] === "default"));
+});
+
+Deno.test("resolveConfig() combines a named preset with a file that names the same or none", () => {
+  const preset = "baseline";
+  assertEquals(resolveConfig({ preset, file: file({ hz: 100 }), sets: [] }).provenance.era, "preset baseline");
+  assertEquals(resolveConfig({ preset, file: file({ preset }), sets: [] }).provenance.era, "preset baseline");
+  assertEquals(
+    refusal({ preset, file: file({ preset: "nocopy" }) }),
+    "Cannot combine preset baseline with file folder/mine.jsonc: the file builds on preset nocopy",
+  );
+});
+
+Deno.test("resolveConfig() names a file's configuration without folders and extension", () => {
+  const nameOf = (name: string): string => resolveConfig({ file: file({}, name), sets: [] }).name;
+  assertEquals(["a.jsonc", "x/a.b.json", "x\\a", ".jsonc", "-"].map(nameOf), ["a", "a.b", "a", ".jsonc", "-"]);
+});
+
+Deno.test("resolveConfig() refuses unknown names with the nearest", () => {
+  assertEquals(refusal({ sets: ["gr0=on"] }), "Cannot set gr0: there is no such key, the nearest is gro");
+  assertEquals(refusal({ sets: ["gro=onn"] }), "Cannot set gro=onn: it takes on or off (nearest: on)");
+  assertEquals(
+    refusal({ preset: "nocpy" }),
+    "Cannot use preset nocpy: there is no such preset, the nearest is nocopy",
+  );
+  assertEquals(
+    refusal({ file: file({ preset: "nocpy" }) }),
+    "Cannot use preset nocpy: there is no such preset, the nearest is nocopy, in file folder/mine.jsonc",
+  );
+  assertEquals(
+    refusal({ file: file({ rx_rng: 64 }) }),
+    "Cannot set rx_rng: there is no such key, the nearest is rx_ring, in file folder/mine.jsonc",
+  );
+});
+
+Deno.test("resolveConfig() refuses names that every object has", () => {
+  for (const name of ["__proto__", "constructor", "hasOwnProperty"]) {
+    assertStringIncludes(refusal({ sets: [`${name}=1`] }), "there is no such key");
+    assertStringIncludes(refusal({ preset: name }), "there is no such preset");
+    assertStringIncludes(refusal({ file: file(`{"${name}": 1}`) }), "there is no such key");
+  }
+});
+
+Deno.test("resolveConfig() refuses planned presets, keys and values as not built yet", () => {
+  for (const preset of PLANNED_PRESETS) {
+    assertStringIncludes(refusal({ preset }), `Cannot use preset ${preset}: it is not built yet; built are baseline`);
+    assert(!Object.hasOwn(PRESETS, preset));
+  }
+  for (const key of Object.keys(PLANNED_KEYS)) {
+    assertEquals(refusal({ sets: [`${key}=1`] }), `Cannot set ${key}: it is not built yet`);
+    assertStringIncludes(refusal({ file: file({ [key]: 1 }) }), `Cannot set ${key}: it is not built yet, in file`);
+  }
+  assertEquals(refusal({ sets: ["gso=l2"] }), "Cannot use gso=l2: it is not built yet; built are off, xfrm");
+  assertEquals(refusal({ sets: ["path=send"] }), "Cannot use path=send: it is not built yet; built is forward");
+});
+
+Deno.test("resolveConfig() refuses a --set that is not key=value", () => {
+  assertEquals(refusal({ sets: ["gro"] }), "Cannot read --set gro: it must be written key=value, such as gro=off");
+  assertEquals(refusal({ sets: ["=on"] }), "Cannot read --set =on: it must be written key=value");
+  assertEquals(refusal({ sets: [""] }), "Cannot read --set : it must be written key=value");
+  assertStringIncludes(refusal({ sets: ["preset=nocopy"] }), "Cannot set preset: it is no key");
+  assertEquals(resolveConfig({ sets: ["profile=a=b"] }).config.profile, "a=b");
+});
+
+Deno.test("resolveConfig() refuses what is not an object of keys, with file and line", () => {
+  assertEquals(
+    refusal({ file: file('{\n  "gro": "off",\n  "hz": tru\n}') }),
+    'Cannot read the configuration: it is not JSONC, unexpected token "tru" on line 3, in file folder/mine.jsonc',
+  );
+  assertStringIncludes(refusal({ file: file("") }), "it is not JSONC, unexpected end");
+  assertStringIncludes(refusal({ file: file("[]") }), "it must be an object of keys, not an array");
+  assertStringIncludes(refusal({ file: file("null") }), "it must be an object of keys, not null");
+  assertStringIncludes(refusal({ file: file("[".repeat(200_000)) }), "it is nested too deeply");
+  assertStringIncludes(refusal({ file: file({ preset: 1 }) }), "Cannot read preset: it takes a name as a string");
+  assertEquals(resolveConfig({ file: file('\uFEFF{ "hz": 100, /* rare */ }'), sets: [] }).config.hz, 100);
+});
+
+Deno.test("resolveConfig() refuses GRO without GSO on a gateway, with the reason", () => {
+  const message = refusal({ preset: "nocopy", sets: ["gro=on"] });
+  assertStringIncludes(
+    message,
+    "Cannot combine path=forward with gro=on with gso=off: a received buffer that GRO merged",
+  );
+  assertStringIncludes(refusal({ preset: "nocopy-gro", sets: ["gso=off"] }), "Cannot combine path=forward");
+  assertEquals(resolveConfig({ preset: "nocopy", sets: ["gro=on", "gso=xfrm"] }).config.gro, "on");
+});
+
+Deno.test("resolveConfig() warns of a written value that changes nothing", () => {
+  assertEquals(resolveConfig({ preset: "baseline", sets: ["rx_cow=if-shared", "tx_dst=new-page"] }).warnings, [
+    "rx_cow=if-shared changes nothing: it acts on path receive or host-to-host, not on forward",
+    "tx_dst=new-page changes nothing: it is idle with tx_tail=linearize",
+  ]);
+  assertEquals(resolveConfig({ file: file({ local: "10.0.0.1" }), sets: [] }).warnings.length, 1);
+  assertEquals(resolveConfig({ sets: ["local=10.0.0.1", "tunnel=local"] }).warnings, []);
+});
+
+Deno.test("resolveConfig() labels what no kernel had", () => {
+  const labels = (preset: string, ...sets: string[]): number => resolveConfig({ preset, sets }).counterfactual.length;
+  assertEquals(labels("baseline"), 0);
+  assertEquals(labels("nocopy"), 3);
+  assertEquals(labels("nocopy", "era=6.1", "tx_dst=new-page"), 0);
+  assertEquals(labels("baseline", "era=6.1"), 2);
+});
+
+Deno.test("ConfigError stays one readable line whatever the input holds", () => {
+  assertEquals(
+    refusal({ sets: ["a\nb\u202e=1"] }),
+    "Cannot set a\\u{a}b\\u{202e}: there is no such key, the verb configs lists them",
+  );
+  assert(refusal({ sets: ["gro=" + "x".repeat(1e6)] }).length < 200);
+  assert(refusal({ preset: "\ud800".repeat(100) }).length < 1000);
+});

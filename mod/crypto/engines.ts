@@ -1,0 +1,16 @@
+/**
+ * The registry of crypto engines: a new engine is one file, one line here and its name in `EngineName`.
+ *
+ * ```ts
+ * import { ENGINES } from "./engines.ts";
+ * ENGINES.skip.encrypts; // false
+ * ```
+ *
+ * @module
+ */
+import type { CryptoEngine, EngineName } from "./aead.ts";
+import { noble } from "./noble.ts";
+import { skip } from "./skip.ts";
+
+/** Every engine by its name. */
+export const ENGINES: Readonly<Record<EngineName, CryptoEngine>> = { noble, skip };

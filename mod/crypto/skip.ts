@@ -1,0 +1,44 @@
+/**
+ * The engine that does not encrypt: plaintext stays where ciphertext would be, and the tag is zeros.
+ *
+ * Lengths, copies and events are those of a real engine, and a receiver finds the inner packets, so that what comes after
+ * decryption can be modelled. Nothing is protected and nothing is verified: every message opens.
+ *
+ * ```ts
+ * import { skip } from "./skip.ts";
+ * const u8 = new Uint8Array(17).fill(0xa5);
+ * skip.aesGcm(new Uint8Array(32), 16).seal(new Uint8Array(12), new Uint8Array(8), u8, 0, 1);
+ * u8[0]; // 0xa5
+ * u8[16]; // 0
+ * ```
+ *
+ * @module
+ */
+import { type Aead, checkAesGcmParameters, type CryptoEngine } from "./aead.ts";
+
+class SkippedAead implements Aead {
+  readonly tagBytes: number;
+
+  constructor(tagBytes: number) {
+    this.tagBytes = tagBytes;
+  }
+
+  seal(_nonce: Uint8Array, _aad: Uint8Array, u8: Uint8Array, at: number, length: number): void {
+    const tagAt = at + length;
+    u8.fill(0, tagAt, tagAt + this.tagBytes);
+  }
+
+  open(_nonce: Uint8Array, _aad: Uint8Array, _u8: Uint8Array, _at: number, length: number): boolean {
+    return length >= this.tagBytes;
+  }
+}
+
+/** The engine. */
+export const skip: CryptoEngine = {
+  name: "skip",
+  encrypts: false,
+  aesGcm(key: Uint8Array, tagBytes: number): Aead {
+    checkAesGcmParameters(key, tagBytes);
+    return new SkippedAead(tagBytes);
+  },
+};

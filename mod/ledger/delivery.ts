@@ -1,0 +1,72 @@
+/**
+ * What became of the packets in time: first arrival, last bit out, bytes on the wire, latency, reordering, queue length.
+ *
+ * Frames count on the wire with 24 bytes more (FCS, preamble, start delimiter, gap) and with at least 60 of their own. A
+ * packet is reordered when a later one of its flow left before it.
+ *
+ * @module
+ */
+
+import { Histogram } from "./histogram.ts";
+import { InFlight } from "./in_flight.ts";
+import type { EventBlock, Fold } from "./ledger.ts";
+import { EVENT, NONE, REASON } from "./schema.ts";
+
+const WIRE_OVERHEAD_BYTES = 24;
+const SHORTEST_FRAME_BYTES = 60;
+
+/** Folds arrivals and departures. */
+export class Delivery implements Fold {
+  firstArrivalNs = Infinity;
+  lastSendNs = -Infinity;
+  /** Frames sent. */
+  frames = 0;
+  /** Longest frame sent. */
+  longestFrameBytes = 0;
+  wireBytes = 0;
+  reordered = 0;
+  /** Most packets that waited in a queue at once. */
+  queueMax = 0;
+  /** From arrival to last payload byte out, in ns. */
+  readonly latency = new Histogram();
+
+  readonly #arrivals = new InFlight();
+  readonly #newestOfFlow: number[] = [];
+
+  add(block: EventBlock): void {
+    for (let row = 0; row < block.rows; row++) {
+      switch (block.event[row]) {
+        case EVENT.arrive:
+          if (block.reason[row] === REASON.none) this.#arrive(block.packet[row]!, block.tNs[row]!);
+          break;
+        case EVENT.enqueue:
+          this.queueMax = Math.max(this.queueMax, block.count[row]!);
+          break;
+        case EVENT.drop:
+          this.#arrivals.take(block.packet[row]!);
+          break;
+        case EVENT.send:
+          this.#send(block.packet[row]!, block.tNs[row]!, block.bytes[row]!, block.flow[row]!);
+          break;
+      }
+    }
+  }
+
+  #arrive(packet: number, tNs: number): void {
+    this.firstArrivalNs = Math.min(this.firstArrivalNs, tNs);
+    this.#arrivals.set(packet, tNs);
+  }
+
+  #send(packet: number, tNs: number, bytes: number, flow: number): void {
+    this.frames += 1;
+    this.longestFrameBytes = Math.max(this.longestFrameBytes, bytes);
+    this.wireBytes += Math.max(bytes, SHORTEST_FRAME_BYTES) + WIRE_OVERHEAD_BYTES;
+    this.lastSendNs = Math.max(this.lastSendNs, tNs);
+    if (packet === NONE) return;
+    const arrived = this.#arrivals.take(packet);
+    if (arrived !== undefined) this.latency.add(tNs - arrived);
+    const newest = this.#newestOfFlow[flow] ?? NONE;
+    if (packet < newest) this.reordered += 1;
+    else this.#newestOfFlow[flow] = packet;
+  }
+}

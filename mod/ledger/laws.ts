@@ -1,0 +1,57 @@
+/**
+ * The laws: identities that must hold between the sums of a ledger, whatever the configuration.
+ *
+ * Checked in every test and by `--check`. A law that does not hold is a defect of the model, never of its input.
+ *
+ * ```ts
+ * brokenLaws(tally, { heldPackets: 0, liveSkbs: 0, busyPs }); // []
+ * ```
+ *
+ * @module
+ */
+
+import { REASON } from "./schema.ts";
+import type { Tally } from "./tally.ts";
+
+/** What the ledger alone does not know: the state of the model at the end of a run. */
+export interface EndState {
+  /** Captured packets still inside. */
+  readonly heldPackets: number;
+  /** Packets still in queues. */
+  readonly queuedPackets: number;
+  /** Busy time of all CPUs, in picoseconds. */
+  readonly busyPs: number;
+  /** Length of the run in ns, and CPUs: no CPU above 100 %. */
+  readonly elapsedNs: number;
+  readonly cpus: number;
+  /** Blocks of memory in use. */
+  readonly liveBlocks: number;
+}
+
+const PS_PER_NS = 1000;
+
+/** One sentence for each law that does not hold. */
+export function brokenLaws(tally: Tally, end: EndState): string[] {
+  const arrived = tally.sum({ event: "arrive", reason: REASON.none });
+  const bypassed = tally.sum({ event: "arrive", reason: REASON.bypass });
+  const sent = tally.sum({ event: "send" });
+  const dropped = tally.sum({ event: "drop" });
+  const delivered = tally.sum({ event: "deliver" });
+  const broken: string[] = [];
+  const equal = (law: string, left: number, right: number): void => {
+    if (left !== right) broken.push(`${law}: ${left} against ${right}`);
+  };
+  const out = sent.count + dropped.count + delivered.count;
+  equal("arrived = delivered + dropped + held", arrived.count + bypassed.count, out + end.heldPackets);
+  equal("bypassing packets are delivered", bypassed.count, delivered.count);
+  equal("payload in = payload out + dropped", arrived.payloadBytes, sent.payloadBytes + dropped.payloadBytes);
+  const made = tally.sum({ event: "alloc" }).rows + tally.sum({ event: "clone" }).rows;
+  equal("allocated = freed + live", made, tally.sum({ event: "free" }).rows);
+  equal("memory is given back", end.liveBlocks, 0);
+  const enqueued = tally.sum({ event: "enqueue" }).rows;
+  equal("enqueued = dequeued + queued", enqueued, tally.sum({ event: "dequeue" }).rows + end.queuedPackets);
+  equal("sum of costs = busy time of the CPUs", tally.costPs, end.busyPs);
+  const capacityPs = end.elapsedNs * end.cpus * PS_PER_NS;
+  if (end.busyPs > capacityPs) broken.push(`no CPU above 100 %: ${end.busyPs} ps busy of ${capacityPs} ps`);
+  return broken;
+}

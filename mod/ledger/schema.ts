@@ -1,0 +1,258 @@
+/**
+ * The event schema: what can happen to a packet, where, and why.
+ *
+ * This is one of the two schemas of the program (the other is the configuration). Event kinds, stages and reasons are small
+ * integers inside and names at the edge; a reason names the kernel function that it stands for, so that every row of a
+ * trace can be looked up in the source of Linux. A new reason is one line here.
+ *
+ * ```ts
+ * import { EVENT, REASON, REASONS } from "./schema.ts";
+ * ledger.write(EVENT.copy, REASON.pullTail, skb.packet, skb.id, NONE, 1460, 1, 0);
+ * REASONS[REASON.pullTail].kernelFunction; // "__pskb_pull_tail"
+ * ```
+ *
+ * @module
+ */
+
+/** Stands for "no packet", "no skb" or "no CPU" in a column of integers; such a cell is empty in CSV. */
+export const NONE = -1;
+
+/** Names of the event kinds, in the order of their numbers. */
+export const EVENT_NAMES = [
+  "arrive",
+  "visit",
+  "alloc",
+  "free",
+  "copy",
+  "clone",
+  "frag",
+  "tail",
+  "checksum",
+  "merge",
+  "flush",
+  "poll",
+  "segment",
+  "seal",
+  "open",
+  "reject",
+  "submit",
+  "complete",
+  "enqueue",
+  "dequeue",
+  "busy",
+  "requeue",
+  "tap",
+  "drop",
+  "send",
+  "deliver",
+  "idle",
+] as const;
+
+/** Names of the stages in the order of the packet's road. */
+export const STAGE_NAMES = [
+  "rx-ring",
+  "driver-rx",
+  "napi",
+  "gro",
+  "forward",
+  "xfrm-output",
+  "gso",
+  "esp-output",
+  "ip-output",
+  "qdisc",
+  "driver-tx",
+  "nic",
+] as const;
+
+/** A reason: its name in traces, the kernel function it stands for (empty: hardware, or none), and its meaning. */
+export interface Reason {
+  readonly name: string;
+  readonly kernelFunction: string;
+  readonly meaning: string;
+}
+
+/** Kernel functions are those of Linux 6.1.192 unless the meaning says otherwise. */
+const REASON_TABLE = {
+  none: { name: "", kernelFunction: "", meaning: "nothing to add" },
+
+  driverPull: {
+    name: "driver-pull",
+    kernelFunction: "ixgbe_pull_tail",
+    meaning: "the driver copies the headers of a frame in a page fragment into the linear area, rounded up to 8 bytes",
+  },
+  copybreak: {
+    name: "copybreak",
+    kernelFunction: "ixgbe_add_rx_frag",
+    meaning: "the driver copies a small frame whole into the linear area, rounded up to 8 bytes",
+  },
+  expandHead: {
+    name: "expand-head",
+    kernelFunction: "pskb_expand_head",
+    meaning: "a new linear area was needed: headroom and linear bytes move into it",
+  },
+  pullTail: {
+    name: "pull-tail",
+    kernelFunction: "__pskb_pull_tail",
+    meaning: "paged bytes move into the linear area",
+  },
+  skbCopy: { name: "skb-copy", kernelFunction: "skb_copy", meaning: "a private linear copy of the whole buffer" },
+  skbCopyExpand: {
+    name: "skb-copy-expand",
+    kernelFunction: "skb_copy_expand",
+    meaning: "a private linear copy of the whole buffer with other head and tail room",
+  },
+  pskbCopy: {
+    name: "pskb-copy",
+    kernelFunction: "__pskb_copy_fclone",
+    meaning: "a private linear area; the fragments are shared by reference",
+  },
+  skbClone: { name: "skb-clone", kernelFunction: "skb_clone", meaning: "a second sk_buff over the same bytes" },
+  segmentCopy: {
+    name: "segment-copy",
+    kernelFunction: "skb_copy_and_csum_bits",
+    meaning: "skb_segment copies the payload of a segment into its linear area, summing it in the same pass",
+  },
+  nullCipher: {
+    name: "null-cipher",
+    kernelFunction: "crypto_skcipher_encrypt",
+    meaning: "the IV generator copies the plaintext from source to destination with the null cipher (seqiv_aead_encrypt)",
+  },
+  ipFragment: {
+    name: "ip-fragment",
+    kernelFunction: "ip_frag_next",
+    meaning: "a finished packet above the MTU is copied into fragments (ip_fragment in 4.4)",
+  },
+
+  allocSkb: { name: "alloc-skb", kernelFunction: "__alloc_skb", meaning: "a linear area from a kmalloc size class" },
+  napiAllocSkb: {
+    name: "napi-alloc-skb",
+    kernelFunction: "__napi_alloc_skb",
+    meaning: "a linear area carved from a page fragment",
+  },
+
+  sent: { name: "sent", kernelFunction: "napi_consume_skb", meaning: "transmission is complete" },
+  merged: { name: "merged", kernelFunction: "napi_skb_free_stolen_head", meaning: "its bytes joined another buffer" },
+  segmented: { name: "segmented", kernelFunction: "consume_skb", meaning: "it was cut into segments" },
+  dropped: { name: "dropped", kernelFunction: "kfree_skb", meaning: "it was dropped" },
+  consumed: { name: "consumed", kernelFunction: "consume_skb", meaning: "it was handed to its receiver" },
+
+  headFrag: {
+    name: "head-frag",
+    kernelFunction: "skb_gro_receive",
+    meaning: "the linear payload became a page fragment by reference",
+  },
+  moveFrags: { name: "move-frags", kernelFunction: "skb_gro_receive", meaning: "fragment descriptors moved over" },
+  fragList: { name: "frag-list", kernelFunction: "skb_gro_receive", meaning: "the whole buffer was chained to frag_list" },
+
+  pollEnd: { name: "poll-end", kernelFunction: "napi_complete_done", meaning: "the poll ended before its budget" },
+  budget: { name: "budget", kernelFunction: "__napi_poll", meaning: "the poll used its whole budget" },
+  tableFull: { name: "table-full", kernelFunction: "gro_flush_oldest", meaning: "the oldest held buffer made room" },
+  flowEnd: {
+    name: "flow-end",
+    kernelFunction: "tcp_gro_receive",
+    meaning: "a packet of the flow ended the aggregate: it was short, flagged, or did not fit",
+  },
+  notHeld: { name: "not-held", kernelFunction: "dev_gro_receive", meaning: "GRO refused the packet or could not hold it" },
+
+  groVerify: {
+    name: "gro-verify",
+    kernelFunction: "__skb_gro_checksum_complete",
+    meaning: "the CPU verifies a received checksum",
+  },
+  fused: {
+    name: "fused",
+    kernelFunction: "skb_copy_and_csum_bits",
+    meaning: "summed in the same pass as a copy, and priced there",
+  },
+  checksumHelp: {
+    name: "checksum-help",
+    kernelFunction: "skb_checksum_help",
+    meaning: "the CPU fills in a checksum that was left to the device",
+  },
+
+  tailInPlace: {
+    name: "in-place",
+    kernelFunction: "esp_output_head",
+    meaning: "the trailer fits behind the linear bytes of a buffer that nobody shares",
+  },
+  tailFragment: { name: "fragment", kernelFunction: "esp_output_head", meaning: "the trailer went into a page fragment" },
+  cowAlways: {
+    name: "cow-always",
+    kernelFunction: "skb_cow_data",
+    meaning: "tx_tail=linearize: the buffer was reallocated or linearized to make room (esp_output, 4.4)",
+  },
+  cowCloned: { name: "cow-cloned", kernelFunction: "skb_cow_data", meaning: "the buffer is a clone: linearized all the same" },
+  cowFragList: {
+    name: "cow-frag-list",
+    kernelFunction: "skb_cow_data",
+    meaning: "a buffer with a frag_list takes no further fragment",
+  },
+  cowFragsFull: {
+    name: "cow-frags-full",
+    kernelFunction: "skb_cow_data",
+    meaning: "the buffer has MAX_SKB_FRAGS fragments already",
+  },
+
+  ringFull: { name: "ring-full", kernelFunction: "ndo_start_xmit", meaning: "the TX ring lacks descriptors" },
+  queueStopped: { name: "queue-stopped", kernelFunction: "netif_tx_stop_queue", meaning: "the driver's queue is stopped" },
+
+  ignored: { name: "ignored", kernelFunction: "", meaning: "not from our host: it does not arrive (tunnel=local)" },
+  bypass: { name: "bypass", kernelFunction: "__netif_receive_skb_core", meaning: "not for ESP: it passes by" },
+  queueLimit: { name: "queue-limit", kernelFunction: "pfifo_enqueue", meaning: "the queue is full: tail drop" },
+  pmtu: {
+    name: "pmtu",
+    kernelFunction: "ip_exceeds_mtu",
+    meaning: "larger than the path MTU with DF set: dropped, and ICMP says so to the sender",
+  },
+  ttl: { name: "ttl", kernelFunction: "ip_forward", meaning: "its time to live has run out" },
+  malformed: { name: "malformed", kernelFunction: "ip_rcv", meaning: "its IP header is damaged or longer than the frame" },
+  aboveMtu: {
+    name: "above-mtu",
+    kernelFunction: "",
+    meaning: "the frame is larger than the device can receive (a super-packet of a host with offloads)",
+  },
+  sequenceExhausted: {
+    name: "sequence-exhausted",
+    kernelFunction: "xfrm_replay_overflow",
+    meaning: "the SA has used its last sequence number",
+  },
+} as const satisfies Record<string, Reason>;
+
+/** A kind of event by name: `EVENT.copy`. */
+export const EVENT: Readonly<Record<typeof EVENT_NAMES[number], number>> = numbered(EVENT_NAMES);
+
+/** A stage by name: `STAGE["esp-output"]`. */
+export const STAGE: Readonly<Record<typeof STAGE_NAMES[number], number>> = numbered(STAGE_NAMES);
+
+/** A reason by its name in code: `REASON.pullTail`. */
+export const REASON: Readonly<Record<keyof typeof REASON_TABLE, number>> = numbered(
+  Object.keys(REASON_TABLE) as (keyof typeof REASON_TABLE)[],
+);
+
+/** All reasons, indexed by their numbers. */
+export const REASONS: readonly Reason[] = Object.values(REASON_TABLE);
+
+function numbered<Name extends string>(names: readonly Name[]): Record<Name, number> {
+  return Object.fromEntries(names.map((name, index) => [name, index])) as Record<Name, number>;
+}
+
+/**
+ * Columns of a ledger row, in the order of `events.csv`; `payload_bytes` counts the L4 payload that the buffer of the
+ * event carries, on the events where that matters (arrive, drop, send, deliver), else 0; `flow` is known where a device
+ * writes the row (arrive, send).
+ */
+export const EVENT_COLUMNS = [
+  "t_ns",
+  "cpu",
+  "stage",
+  "event",
+  "reason",
+  "packet",
+  "skb",
+  "into",
+  "bytes",
+  "count",
+  "cost_ns",
+  "payload_bytes",
+  "flow",
+] as const;

@@ -1,0 +1,160 @@
+/**
+ * The socket buffer: a linear area with headroom and tailroom, page fragments behind it, and a list of whole buffers
+ * behind those.
+ *
+ * ```text
+ *            skb.head                     skb.head.frags[]          skb.head.fragList
+ *  +----------+-----------+----------+   +-------+  +-------+      +-----+    +-----+
+ *  | headroom |  linear   | tailroom |   | frag0 |  | frag1 | ...  | skb | -> | skb | ...
+ *  +----------+-----------+----------+   +-------+  +-------+      +-----+    +-----+
+ *  0          data        tail       endOffset
+ *             |<------------------------------ len --------------------------------->|
+ *                                     |<--------------------- dataLen -------------->|
+ * ```
+ *
+ * Names follow `struct sk_buff` and `struct skb_shared_info` (include/linux/skbuff.h, 4.4 and 6.1). The block that holds
+ * the linear area also holds the shared info, so clones share both: here that pair is one `HeadBuffer`. Offsets (`data`,
+ * `tail`, `macHeader`, ...) count from the start of the head, as the kernel's do. Invariant: `len = (tail - data) +
+ * dataLen`, and `dataLen` is the sum of the fragments and of the lengths of the buffers in `fragList`.
+ *
+ * Departures: an skb remembers which captured packets it carries (`packet`, `members`, `payloadBytes`, `flow`), which is
+ * how costs find their way back to packets.
+ *
+ * @module
+ */
+
+import { NONE } from "../ledger/schema.ts";
+import type { Block } from "./memory.ts";
+
+/** What is known about a packet's checksum (`skb->ip_summed`). */
+export const CHECKSUM = { none: 0, unnecessary: 1, complete: 2, partial: 3 } as const;
+
+/** A page fragment: `bytes` bytes at `offset` in a block on which it holds a reference. */
+export class Frag {
+  constructor(
+    readonly block: Block,
+    public offset: number,
+    public bytes: number,
+  ) {}
+
+  /** Offset of the first byte in the arena. */
+  get at(): number {
+    return this.block.at + this.offset;
+  }
+}
+
+/** A head block and its `skb_shared_info`; shared by an skb and its clones. */
+export class HeadBuffer {
+  /** sk_buffs that use this head (low half of the kernel's dataref). */
+  dataref = 1;
+  /** Of those, users that promised to look at the payload only (high half of the kernel's dataref). */
+  payloadRefs = 0;
+  readonly frags: Frag[] = [];
+  fragList: Skb | null = null;
+  gsoSize = 0;
+  gsoSegs = 0;
+  /** The aggregate was merged from packets with one constant IP id (SKB_GSO_TCP_FIXEDID, 6.1). */
+  gsoFixedId = false;
+
+  constructor(
+    readonly block: Block,
+    /** Offset of the first head byte in the block: a head may begin inside a page. */
+    readonly offset: number,
+    /** Usable bytes, from the start of the head to the shared info. */
+    readonly endOffset: number,
+  ) {}
+
+  /** Offset of the first head byte in the arena. */
+  get at(): number {
+    return this.block.at + this.offset;
+  }
+}
+
+/** A socket buffer. Made and freed by `SkbMemory`; bytes are moved by the operations of this folder only. */
+export class Skb {
+  data = 0;
+  tail = 0;
+  len = 0;
+  dataLen = 0;
+  cloned = false;
+  nohdr = false;
+  /** Owners of this sk_buff itself (`skb->users`). */
+  users = 1;
+  /** Headroom the original had when it was cloned from a payload-only user (`skb->hdr_len`). */
+  hdrLen = 0;
+  macHeader = 0;
+  networkHeader = 0;
+  transportHeader = 0;
+  ipSummed: number = CHECKSUM.none;
+  /** Next buffer in a list (frag_list, segments, queues). */
+  next: Skb | null = null;
+
+  /** The captured packet this buffer carries; NONE on an aggregate. */
+  packet = NONE;
+  /** The captured packets of an aggregate in merge order, else null. */
+  members: number[] | null = null;
+  /** L4 payload bytes of the captured packets it carries. */
+  payloadBytes = 0;
+  /** Number of the L4 flow. */
+  flow = NONE;
+  /** Receive hash of the flow (`skb->hash`). */
+  hash = 0;
+
+  constructor(
+    readonly id: number,
+    public head: HeadBuffer,
+    /** The head lies in a page, so its bytes can become a fragment by reference (`skb->head_frag`). */
+    public headFrag: boolean,
+  ) {}
+
+  /** Bytes in front of the data. */
+  get headroom(): number {
+    return this.data;
+  }
+
+  /** Linear bytes (skb_headlen). */
+  get headlen(): number {
+    return this.len - this.dataLen;
+  }
+
+  get isNonlinear(): boolean {
+    return this.dataLen > 0;
+  }
+
+  /** Room behind the linear bytes; none by definition when there is paged data (skb_tailroom). */
+  get tailroom(): number {
+    return this.dataLen > 0 ? 0 : this.head.endOffset - this.tail;
+  }
+
+  get nrFrags(): number {
+    return this.head.frags.length;
+  }
+
+  get hasFragList(): boolean {
+    return this.head.fragList !== null;
+  }
+
+  /** Another owner holds this very sk_buff (skb_shared). */
+  get isShared(): boolean {
+    return this.users !== 1;
+  }
+
+  get isGso(): boolean {
+    return this.head.gsoSize > 0;
+  }
+
+  /** Another sk_buff uses the same head now (skb_cloned: a live test, not a sticky bit). */
+  get isCloned(): boolean {
+    return this.cloned && this.head.dataref !== 1;
+  }
+
+  /** Another sk_buff may look at the header bytes (skb_header_cloned). */
+  get isHeaderCloned(): boolean {
+    return this.cloned && this.head.dataref - this.head.payloadRefs !== 1;
+  }
+
+  /** Offset of the first data byte in the arena. */
+  get dataAt(): number {
+    return this.head.at + this.data;
+  }
+}

@@ -1,0 +1,3 @@
+/** Typed face of `@std/assert` (see README.md in this folder). @module */
+// @ts-types="./std_assert.d.ts"
+export * from "npm:deno-std@1.4.0/assert/mod.js";
