@@ -153,10 +153,10 @@ export const KEYS = {
     kind: "integer",
     minimum: 1,
     maximum: 4096,
-    default: 512,
+    default: 128,
     unit: "descriptors",
     paths: PATHS_WITH_RX,
-    doc: "Length of the RX ring: frames that wait for NAPI.",
+    doc: "Length of the RX ring: frames that wait for NAPI; short, so that short captures get past its first filling.",
   },
   nic_rx_csum: {
     kind: "choice",
@@ -248,7 +248,7 @@ export const KEYS = {
     maximum: 4294967295,
     default: 1,
     paths: EVERY_PATH,
-    doc: "What keys and every other free choice of the model are derived from.",
+    doc: "What the free choices of the model are derived from: so far the fixed part of the IVs.",
   },
 } as const satisfies Record<string, KeyDefinition>;
 

@@ -49,10 +49,10 @@ export const TEST_KEY: Uint8Array = Uint8Array.from({ length: 32 }, (_, i) => i)
 export const TEST_SALT: Uint8Array = Uint8Array.of(0xa0, 0xa1, 0xa2, 0xa3);
 /** The SPI of the test association. */
 export const TEST_SPI = 0x1001;
-/** The outer source address of the test association, 192.0.2.1 (RFC 5737: for documentation). */
-export const TEST_SOURCE = 0xc0000201;
-/** The outer destination address of the test association, 192.0.2.2. */
-export const TEST_DESTINATION = 0xc0000202;
+/** The outer source address of the test association, 198.18.0.1 (RFC 2544: for benchmarks). */
+export const TEST_SOURCE = 0xc6120001;
+/** The outer destination address of the test association, 198.18.0.2. */
+export const TEST_DESTINATION = 0xc6120002;
 
 const SALT_BYTES = 4;
 const IV_BYTES = 8;
@@ -189,7 +189,7 @@ function cipherOf(key: Uint8Array): CipherName {
   }
 }
 
-/** A tunnel from 192.0.2.1 to 192.0.2.2 with the public test key: never for real traffic. */
+/** A tunnel from 198.18.0.1 to 198.18.0.2 with the public test key: never for real traffic. */
 export function testSecurityAssociation(seed: number): SecurityAssociation {
   return new SecurityAssociation({
     spi: TEST_SPI,

@@ -9,7 +9,7 @@
  * ```ts
  * import { testSecurityAssociation } from "./sa.ts";
  * import { saTable } from "./sa_table.ts";
- * saTable([testSecurityAssociation(1)]); // # Test keys ... \n"IPv4","192.0.2.1","192.0.2.2","0x00001001",...
+ * saTable([testSecurityAssociation(1)]); // # Test keys ... \n"IPv4","198.18.0.1","198.18.0.2","0x00001001",...
  * ```
  *
  * @module

@@ -10,7 +10,7 @@ import { sealTunnelPacket } from "./tunnel_packet.ts";
 Deno.test("saTableLine() writes eight quoted fields, key and salt together", () => {
   assertEquals(
     saTableLine(testSecurityAssociation(1)),
-    '"IPv4","192.0.2.1","192.0.2.2","0x00001001","AES-GCM with 16 octet ICV [RFC4106]",' +
+    '"IPv4","198.18.0.1","198.18.0.2","0x00001001","AES-GCM with 16 octet ICV [RFC4106]",' +
       '"0x000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1fa0a1a2a3","NULL",""',
   );
 });

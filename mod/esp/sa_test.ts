@@ -24,7 +24,7 @@ Deno.test("testSecurityAssociation() is AES-256-GCM in a tunnel with the public 
   assertEquals([sa.ivBytes, sa.icvBytes, sa.blockBytes], [8, 16, 4]);
   assertEquals(sa.key.toHex(), "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f");
   assertEquals(sa.salt.toHex(), "a0a1a2a3");
-  assertEquals([sa.source, sa.destination], [0xc0000201, 0xc0000202]);
+  assertEquals([sa.source, sa.destination], [0xc6120001, 0xc6120002]);
   assertEquals(sa.aead(ENGINES.skip).tagBytes, 16);
 });
 

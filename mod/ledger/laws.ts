@@ -4,7 +4,8 @@
  * Checked in every test and by `--check`. A law that does not hold is a defect of the model, never of its input.
  *
  * ```ts
- * brokenLaws(tally, { heldPackets: 0, liveSkbs: 0, busyPs }); // []
+ * const end = { heldPackets: 0, queuedPackets: 0, busyPs, elapsedNs, cpus: 1, liveBlocks: memory.live };
+ * brokenLaws(tally, end); // []
  * ```
  *
  * @module

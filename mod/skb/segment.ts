@@ -25,7 +25,7 @@ import { copyHeaderState, type SkbMemory } from "./skb_memory.ts";
 /**
  * Cuts `head`, whose first `headerBytes` bytes are the headers to repeat, into segments of `head.head.gsoSize` payload
  * bytes. `finish(segment, index, payloadSum)` is called for each in order, with the ones-complement sum of its payload.
- * `head` stays as it is: the caller frees it.
+ * `head` stays as it is: the caller frees it. Throws when `head` is no GSO buffer.
  */
 export function segmentByCopy(
   skbs: SkbMemory,
@@ -34,6 +34,7 @@ export function segmentByCopy(
   finish: (segment: Skb, index: number, payloadSum: number) => void,
 ): void {
   const mss = head.head.gsoSize;
+  if (mss <= 0) throw new Error(`Cannot segment skb ${head.id}: it has no segment size`);
   for (let offset = headerBytes, index = 0; offset < head.len; offset += mss, index++) {
     const bytes = Math.min(mss, head.len - offset);
     const segment = makeSegment(skbs, head, headerBytes, bytes);

@@ -9,7 +9,7 @@
  */
 
 import { EVENT, NONE, REASON } from "../ledger/schema.ts";
-import { type RxFrame, RX_BUFFER_BYTES } from "../skb/dma.ts";
+import { RX_BUFFER_BYTES, type RxFrame } from "../skb/dma.ts";
 import { pull, put } from "../skb/head_ops.ts";
 import { addFrag } from "../skb/paged_ops.ts";
 import { CHECKSUM, type Skb } from "../skb/skb.ts";

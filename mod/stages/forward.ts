@@ -14,7 +14,7 @@ import { EVENT, NONE, REASON } from "../ledger/schema.ts";
 import { cow } from "../skb/head_ops.ts";
 import { mayPull, trim } from "../skb/paged_ops.ts";
 import type { Skb } from "../skb/skb.ts";
-import { ETHERTYPE_IPV4, etherType } from "../wire/ethernet.ts";
+import { etherType, ETHERTYPE_IPV4 } from "../wire/ethernet.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import { drop, type Host, packetsIn, type Stage, visit } from "./host.ts";
 

@@ -13,7 +13,7 @@
 import type { Skb } from "../skb/skb.ts";
 import type { SkbMemory } from "../skb/skb_memory.ts";
 import { get32 } from "../wire/bytes.ts";
-import { ETH_HLEN, ETHERTYPE_IPV4, etherType } from "../wire/ethernet.ts";
+import { ETH_HLEN, etherType, ETHERTYPE_IPV4 } from "../wire/ethernet.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import { PROTOCOL_TCP } from "../wire/ip_protocol.ts";
 import * as tcp from "../wire/tcp.ts";

@@ -39,6 +39,31 @@ export class FlowTable {
     }
   }
 
+  /** Source address of a flow, an unsigned 32-bit number. `flow` is one that `find()` has returned, here and below. */
+  source(flow: number): number {
+    return this.#words[flow * WORDS]!;
+  }
+
+  /** Destination address of a flow, an unsigned 32-bit number. */
+  destination(flow: number): number {
+    return this.#words[flow * WORDS + 1]!;
+  }
+
+  /** Source port of a flow, 0 where there is none. */
+  sourcePort(flow: number): number {
+    return this.#words[flow * WORDS + 2]! >>> 16;
+  }
+
+  /** Destination port of a flow, 0 where there is none. */
+  destinationPort(flow: number): number {
+    return this.#words[flow * WORDS + 2]! & 0xffff;
+  }
+
+  /** Protocol number of a flow (`ip_protocol.ts`). */
+  protocol(flow: number): number {
+    return this.#words[flow * WORDS + 3]!;
+  }
+
   #is(flow: number, source: number, destination: number, ports: number, protocol: number): boolean {
     const at = flow * WORDS;
     return this.#words[at] === source && this.#words[at + 1] === destination && this.#words[at + 2] === ports &&

@@ -12,11 +12,14 @@
  */
 
 import { get16 } from "./bytes.ts";
-import { ETH_HLEN, ETHERTYPE_IPV4, etherType } from "./ethernet.ts";
+import { ETH_HLEN, etherType, ETHERTYPE_IPV4, VLAN_HLEN } from "./ethernet.ts";
 import * as ipv4 from "./ipv4.ts";
 import { PROTOCOL_TCP, PROTOCOL_UDP } from "./ip_protocol.ts";
 import * as tcp from "./tcp.ts";
 import * as udp from "./udp.ts";
+
+/** Longest frame of an Ethernet with an MTU of 1500 bytes, one VLAN tag included. Longer ones are super-packets or jumbo. */
+export const LONGEST_MTU_FRAME_BYTES: number = 1500 + ETH_HLEN + VLAN_HLEN;
 
 /** Facts about one frame; overwritten by the next `read()`. */
 export class FrameFacts {
@@ -24,16 +27,25 @@ export class FrameFacts {
   etherType = 0;
   /** The frame holds an IPv4 header that can be read. */
   isIpv4 = false;
+  /** IPv4 source address, an unsigned 32-bit number. */
   source = 0;
+  /** IPv4 destination address, an unsigned 32-bit number. */
   destination = 0;
+  /** Protocol field of the IPv4 header (`ip_protocol.ts`). */
   protocol = 0;
-  /** 0 where there are none, as in fragments but the first. */
+  /** TCP or UDP port; 0 where there is none, as in fragments but the first. */
   sourcePort = 0;
+  /** TCP or UDP port; 0 as above. */
   destinationPort = 0;
   /** A part of a packet that was fragmented on the way. */
   isFragment = false;
   /** Offset of the IP header in the array that was read. */
   ipAt = 0;
+  /**
+   * Length of the IP packet as its header claims, which may be more than the frame holds. A super-packet that claims 0, as
+   * captures before segmentation show it (TSO, BIG TCP), goes to the end of the frame.
+   */
+  ipBytes = 0;
   /** Offset of what follows the IP header. */
   transportAt = 0;
   /** Bytes of IP packet behind the IP header, Ethernet padding excluded. */
@@ -48,6 +60,7 @@ export class FrameFacts {
     this.protocol = 0;
     this.sourcePort = 0;
     this.destinationPort = 0;
+    this.ipBytes = 0;
     this.transportBytes = 0;
     this.payloadBytes = 0;
     this.etherType = capturedBytes < ETH_HLEN ? 0 : etherType(u8, at);
@@ -65,8 +78,10 @@ export class FrameFacts {
     this.destination = ipv4.destination(u8, this.ipAt);
     this.protocol = ipv4.protocol(u8, this.ipAt);
     this.isFragment = ipv4.isFragment(u8, this.ipAt);
+    this.ipBytes = ipv4.totalLength(u8, this.ipAt);
+    if (this.ipBytes === 0 && there + ETH_HLEN > LONGEST_MTU_FRAME_BYTES) this.ipBytes = there;
     this.transportAt = this.ipAt + headerBytes;
-    this.transportBytes = Math.max(0, Math.min(ipv4.totalLength(u8, this.ipAt), there) - headerBytes);
+    this.transportBytes = Math.max(0, Math.min(this.ipBytes, there) - headerBytes);
     this.payloadBytes = this.transportBytes;
     if (ipv4.fragmentOffsetBytes(u8, this.ipAt) === 0) this.#readTransport(u8, captured - headerBytes);
   }

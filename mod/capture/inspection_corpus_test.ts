@@ -1,0 +1,244 @@
+/**
+ * Inspections of real captures against what other programs say: capinfos by the list of the shared corpus, and tshark,
+ * asked here. Skipped where the folder or the program is not.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import { parse } from "@std/csv";
+import { CaptureError } from "./errors.ts";
+import { inspectCapture, type Inspection } from "./inspection.ts";
+
+const FIXTURE = new URL("../../fixtures/bulk-tcp-ipv4.pcap", import.meta.url);
+const CORPUS = new URL("../../../shared/captures/", import.meta.url);
+
+async function inspectFile(file: URL): Promise<Inspection> {
+  using source = await Deno.open(file);
+  return await inspectCapture(source, file.pathname.split("/").at(-1)!);
+}
+
+interface CorpusRow {
+  readonly file: string;
+  readonly packets: string;
+  readonly dataBytes: string;
+}
+
+/** The pcap files of the corpus, of which one row has a field more than the header. */
+function readManifest(): CorpusRow[] {
+  try {
+    const [header, ...rows] = parse(Deno.readTextFileSync(new URL("MANIFEST.csv", CORPUS)));
+    const column = (row: string[], name: string): string => row[header?.indexOf(name) ?? -1] ?? "";
+    return rows.filter((row) => column(row, "format").startsWith("pcap, ")).map((row) => ({
+      file: column(row, "file"),
+      packets: column(row, "capinfos_packets"),
+      dataBytes: column(row, "capinfos_data_bytes"),
+    }));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}
+
+function canRun(program: string): boolean {
+  try {
+    return new Deno.Command(program, { args: ["--version"], stdout: "null", stderr: "null" }).outputSync().success;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+const FIELDS = [
+  ...[
+    "frame.len",
+    "frame.cap_len",
+    "eth.type",
+    "ip.src",
+    "ip.dst",
+    "ip.proto",
+    "ip.flags.mf",
+    "ip.frag_offset",
+    "ip.len",
+  ],
+  ...["ip.hdr_len", "tcp.srcport", "tcp.dstport", "tcp.len", "tcp.checksum", "tcp.checksum.status"],
+  ...["udp.srcport", "udp.dstport", "udp.checksum", "udp.checksum.status"],
+] as const;
+
+type Row = Readonly<Record<typeof FIELDS[number], string>>;
+
+/** What tshark says of the frames of a capture; of a field that is there twice the outermost. */
+function dissect(file: URL): Row[] {
+  const preferences = ["tcp.check_checksum:TRUE", "udp.check_checksum:TRUE", "ip.defragment:FALSE"];
+  const folder = Deno.makeTempDirSync();
+  try {
+    const { stdout } = new Deno.Command("tshark", {
+      args: [
+        ...["-r", file.pathname, "-T", "fields", "-E", "occurrence=f", "-E", "separator=|"],
+        ...preferences.flatMap((preference) => ["-o", preference]),
+        ...FIELDS.flatMap((field) => ["-e", field]),
+      ],
+      env: { WIRESHARK_CONFIG_DIR: folder },
+      stderr: "null",
+    }).outputSync();
+    return new TextDecoder().decode(stdout).trimEnd().split("\n").map((line) => {
+      const cells = line.split("|");
+      return Object.fromEntries(FIELDS.map((field, i) => [field, cells[i] ?? ""])) as Row;
+    });
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+/** Counts per value. */
+function tally(keys: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const key of keys) counts[key] = (counts[key] ?? 0) + 1;
+  return counts;
+}
+
+const NETWORKS: Readonly<Record<string, string>> = { "0x0800": "ipv4", "0x86dd": "ipv6", "0x0806": "arp" };
+const TRANSPORTS: Readonly<Record<string, string>> = { "6": "tcp", "17": "udp", "1": "icmp", "50": "esp" };
+
+const networkOf = (row: Row): string => NETWORKS[row["eth.type"]] ?? "other";
+const transportOf = (row: Row): string => TRANSPORTS[row["ip.proto"]] ?? "other";
+const isLaterFragment = (row: Row): boolean => row["ip.frag_offset"] !== "0";
+const isFragment = (row: Row): boolean => row["ip.flags.mf"] === "1" || isLaterFragment(row);
+
+function flowOf(row: Row): string {
+  const transport = transportOf(row);
+  const ports = transport === "tcp"
+    ? [row["tcp.srcport"], row["tcp.dstport"]]
+    : transport === "udp"
+    ? [row["udp.srcport"], row["udp.dstport"]]
+    : [];
+  return [row["ip.src"], row["ip.dst"], row["ip.proto"], ...(isLaterFragment(row) ? [] : ports)].join(" ");
+}
+
+/** tshark's tcp.len; of everything else what the IP header leaves, and a UDP header with it. */
+function payloadBytesOf(row: Row): number {
+  const transport = isLaterFragment(row) ? "none" : transportOf(row);
+  if (transport === "tcp") return Number(row["tcp.len"]);
+  return Number(row["ip.len"]) - Number(row["ip.hdr_len"]) - (transport === "udp" ? 8 : 0);
+}
+
+/** tshark knows good (1) and bad (0) checksums; which of the bad are the pseudo-header's is for its other fields to say. */
+function checksumOf(row: Row): string {
+  const transport = transportOf(row);
+  if (isFragment(row) || transport !== "tcp" && transport !== "udp") return "unchecked";
+  const status = row[`${transport}.checksum.status`];
+  if (status !== "0") return status === "1" ? "complete" : "unchecked";
+  const addresses = [...row["ip.src"].split("."), ...row["ip.dst"].split(".")].map(Number);
+  let sum = Number(row["ip.proto"]) + Number(row["ip.len"]) - Number(row["ip.hdr_len"]);
+  addresses.forEach((byte, i) => sum += i % 2 === 0 ? byte * 256 : byte);
+  while (sum > 0xffff) sum -= 0xffff;
+  return sum === Number(row[`${transport}.checksum`]) ? "pseudoHeaderOnly" : "wrong";
+}
+
+function counted(counts: object): Record<string, number> {
+  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
+}
+
+async function assertAgreesWithTshark(file: URL): Promise<void> {
+  const inspection = await inspectFile(file);
+  const rows = dissect(file);
+  const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
+  const lengths = rows.map((row) => Number(row["frame.len"]));
+  const captured = rows.map((row) => Number(row["frame.cap_len"]));
+  assertEquals([inspection.packets, inspection.bytes, inspection.capturedBytes], [
+    rows.length,
+    sum(lengths),
+    sum(captured),
+  ]);
+  assertEquals(inspection.longestFrameBytes, Math.max(...lengths));
+  assertEquals(inspection.framesAboveMtu, lengths.filter((length) => length > 1518).length);
+  assertEquals(inspection.cutPackets, lengths.filter((length, i) => captured[i]! < length).length);
+
+  const ethernet = inspection.ethernet!;
+  assertEquals(counted(ethernet.network), tally(rows.map(networkOf)));
+  const ipv4Rows = rows.filter((row) => networkOf(row) === "ipv4");
+  assertEquals(counted(ethernet.transport), tally(ipv4Rows.map(transportOf)));
+  assertEquals(ethernet.fragments, ipv4Rows.filter(isFragment).length);
+  const counting = ipv4Rows.filter((row) => ["tcp", "udp"].includes(transportOf(row)));
+  assertEquals(ethernet.payloadBytes, sum(counting.map(payloadBytesOf)));
+  assertEquals(counted(ethernet.checksums), tally(ipv4Rows.map(checksumOf)));
+  const flows = Object.values(Object.groupBy(ipv4Rows, flowOf)).map((packets) => {
+    return { packets: packets!.length, payloadBytes: sum(packets!.map(payloadBytesOf)) };
+  });
+  assertEquals(ethernet.flows, flows.length);
+  const top = flows.sort((a, b) => b.payloadBytes - a.payloadBytes).slice(0, 10);
+  assertEquals(ethernet.topFlows.map(({ packets, payloadBytes }) => ({ packets, payloadBytes })), top);
+}
+
+const manifest = readManifest();
+const noCorpus = manifest.length === 0;
+const noTshark = !canRun("tshark");
+
+Deno.test("inspectCapture() counts bulk-tcp-ipv4.pcap as its README describes it", async () => {
+  const inspection = await inspectFile(FIXTURE);
+  const { ethernet, paths, ...counts } = inspection;
+  assertEquals([counts.packets, counts.bytes, counts.capturedBytes, counts.cutPackets], [4770, 4803636, 4803636, 0]);
+  assertEquals([counts.longestFrameBytes, counts.framesAboveMtu, counts.warnings], [1514, 0, []]);
+  assertEquals([ethernet?.transport.tcp, ethernet?.checksums.complete, ethernet?.payloadBytes], [4770, 4770, 4488800]);
+  assertEquals(ethernet?.topFlows.map((flow) => [flow.source, flow.sourcePort, flow.packets, flow.fullSizeSegments]), [
+    ["192.0.2.1", 40000, 3103, 3100],
+    ["192.0.2.2", 5001, 1667, 0],
+  ]);
+  assertEquals(paths.map(({ path, playable }) => [path, playable]), [["forward", true]]);
+});
+
+Deno.test({
+  name: "inspectCapture() measures the duration of bulk-tcp-ipv4.pcap as capinfos does",
+  ignore: !canRun("capinfos"),
+  async fn() {
+    const args = ["-T", "-m", "-r", "-u", "-a", "-S", FIXTURE.pathname];
+    const { stdout } = new Deno.Command("capinfos", { args, stderr: "null" }).outputSync();
+    const [, duration, start] = new TextDecoder().decode(stdout).trimEnd().split(",");
+    const { durationNs, t0EpochNs } = await inspectFile(FIXTURE);
+    assertEquals(durationNs! / 1e9, Number(duration));
+    assertEquals(String(t0EpochNs).slice(0, -3), start!.replace(".", "").slice(0, 16));
+  },
+});
+
+Deno.test({
+  name: "inspectCapture() agrees with tshark about bulk-tcp-ipv4.pcap",
+  ignore: noTshark,
+  fn: () => assertAgreesWithTshark(FIXTURE),
+});
+
+for (
+  const [file, what] of [
+    ["tso-64k-iplen0-headers-only", "super-packets of total length 0, cut to their headers"],
+    ["bigtcp-ipv4-iplen0", "a packet above 64 KiB"],
+    ["lro-pgsql-18k-cut-tail", "checksums left to a NIC"],
+    ["mpls-and-vlan", "tagged frames and wrong checksums"],
+    ["ipv4-fragments-afs", "fragments"],
+    ["tls-dualstack-665-flows", "many flows of both IP versions"],
+    ["udp-flood-9940-flows", "a flow per packet"],
+    ["bulk-nfs-snaplen-stalls", "packets cut by the snap length"],
+    ["esp-transport-v4v6", "ESP"],
+  ] as const
+) {
+  const row = manifest.find((row) => row.file.startsWith(`real/${file}.`));
+  Deno.test({
+    name: `inspectCapture() agrees with tshark about ${file}: ${what}`,
+    ignore: noTshark || noCorpus,
+    fn: () => assertAgreesWithTshark(new URL(row!.file, CORPUS)),
+  });
+}
+
+Deno.test({ name: "the corpus has captures to inspect", ignore: noCorpus }, () => {
+  assertEquals(manifest.filter((row) => row.file.startsWith("real/")).length > 20, true);
+  assertEquals(manifest.filter((row) => row.file.startsWith("malformed/")).length > 15, true);
+});
+
+for (const row of manifest) {
+  Deno.test({ name: `inspectCapture() counts ${row.file} as capinfos does` }, async () => {
+    const inspection = await inspectFile(new URL(row.file, CORPUS)).catch((error) => error);
+    if (inspection instanceof CaptureError) return assertEquals(row.packets, "", "capinfos reads it.");
+    if (inspection instanceof Error) throw inspection;
+    assertEquals(inspection.warnings.length <= 1, true);
+    if (row.packets === "") return;
+    assertEquals([inspection.packets, inspection.bytes], [Number(row.packets), Number(row.dataBytes)]);
+  });
+}

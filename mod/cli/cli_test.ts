@@ -1,0 +1,280 @@
+/** The command line as a user meets it: exit codes, one clear line, nothing left behind, the same bytes everywhere. */
+
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { parse } from "@std/csv";
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+const FIXTURE = "fixtures/bulk-tcp-ipv4.pcap";
+
+interface Outcome {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+interface How {
+  stdin?: Uint8Array;
+  env?: Record<string, string>;
+}
+
+async function tailbits(args: readonly string[], how: How = {}): Promise<Outcome> {
+  const command = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-check", "-R", "-W", "cli.ts", ...args],
+    cwd: ROOT,
+    env: { NO_COLOR: "1", ...how.env },
+    stdin: how.stdin === undefined ? "null" : "piped",
+    stdout: "piped",
+    stderr: "piped",
+  });
+  const child = command.spawn();
+  if (how.stdin !== undefined) {
+    const writer = child.stdin.getWriter();
+    await writer.write(how.stdin).catch(() => {});
+    await writer.close().catch(() => {});
+  }
+  const { code, stdout, stderr } = await child.output();
+  return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
+}
+
+function isRoot(): boolean {
+  const { stdout } = new Deno.Command("id", { args: ["-u"] }).outputSync();
+  return new TextDecoder().decode(stdout).trim() === "0";
+}
+
+/** Runs `body` with an empty folder that is gone afterwards. */
+async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await body(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Every file below a folder, by its path there. */
+function filesBelow(folder: string, prefix = ""): Record<string, string> {
+  const files: Record<string, string> = {};
+  for (const entry of [...Deno.readDirSync(folder)].sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    const path = `${folder}/${entry.name}`;
+    if (entry.isDirectory) Object.assign(files, filesBelow(path, `${prefix}${entry.name}/`));
+    else files[prefix + entry.name] = new TextDecoder("latin1").decode(Deno.readFileSync(path));
+  }
+  return files;
+}
+
+function assertOneLine({ stderr }: Outcome, pattern: RegExp): void {
+  assertMatch(stderr, /^tailbits: Cannot [^\n]+\n$/);
+  assertMatch(stderr, pattern);
+}
+
+Deno.test("replay -o writes summary.csv, copies.csv and run.json, and nothing else", async () => {
+  await inFolder(async (folder) => {
+    const { code, stdout } = await tailbits(["replay", FIXTURE, "-c", "baseline", "-o", `${folder}/new/out`]);
+    assertEquals(code, 0);
+    const files = filesBelow(`${folder}/new/out`);
+    assertEquals(Object.keys(files), ["copies.csv", "run.json", "summary.csv"]);
+    assertEquals(files["summary.csv"], stdout);
+    const [row] = parse(stdout, { skipFirstRow: true });
+    assertEquals([row!["packets_in"], row!["copied_bytes"], row!["linearized"]], ["4770", "5235256", "3100"]);
+    const run = JSON.parse(files["run.json"]!);
+    assertEquals(run.capture.name, "bulk-tcp-ipv4.pcap");
+    assertEquals(JSON.stringify(run).includes("/"), false);
+  });
+});
+
+Deno.test("compare prints one row per configuration and warns of keys that are idle", async () => {
+  const { code, stdout, stderr } = await tailbits(["compare", FIXTURE, "-c", "baseline,nocopy-rx,nocopy"]);
+  assertEquals(code, 0);
+  assertEquals(parse(stdout, { skipFirstRow: true }).map((row) => row["config"]), ["baseline", "nocopy-rx", "nocopy"]);
+  assertStringIncludes(stderr, "baseline and nocopy-rx differ only in rx_cow: idle on path forward");
+});
+
+Deno.test("two runs, two locales, file and stdin: the same bytes in every file", async () => {
+  await inFolder(async (folder) => {
+    const capture = await Deno.readFile(ROOT + FIXTURE);
+    const runs: [string, string, How][] = [
+      ["a", FIXTURE, { env: { LANG: "C", LC_ALL: "C", TZ: "UTC" } }],
+      ["b", FIXTURE, { env: { LANG: "de_DE.UTF-8", LC_ALL: "de_DE.UTF-8", TZ: "Asia/Kathmandu" } }],
+      ["c", "-", { stdin: capture }],
+    ];
+    const outputs: Record<string, string>[] = [];
+    for (const [name, path, how] of runs) {
+      const out = `${folder}/${name}`;
+      const files = ["-o", out, "--write-pcap", `${out}/esp.pcap`, "--write-sa", `${out}/esp_sa`];
+      await Deno.mkdir(out);
+      const outcome = await tailbits(["replay", path, "-c", "nocopy-gro", ...files], how);
+      assertEquals(outcome.code, 0, outcome.stderr);
+      outputs.push(filesBelow(out));
+    }
+    assertEquals(outputs[1], outputs[0]);
+    const unnamed = Object.entries(outputs[0]!).map(([name, text]) => [name, text.replaceAll("bulk-tcp-ipv4.pcap", "-")]);
+    assertEquals(outputs[2], Object.fromEntries(unnamed));
+  });
+});
+
+Deno.test("the engine changes no figure and no frame", async () => {
+  const rows = [];
+  for (const engine of ["auto", "noble", "skip"]) {
+    rows.push((await tailbits(["replay", FIXTURE, "--set", `engine=${engine}`, "-q"])).stdout);
+  }
+  assertEquals(new Set(rows).size, 1);
+});
+
+const REFUSED_INPUT: [string, Uint8Array, RegExp][] = [
+  ["an empty file", new Uint8Array(0), /empty/],
+  ["text", new TextEncoder().encode("hello, this is not a capture\n"), /text/],
+  ["pcapng", Uint8Array.of(0x0a, 0x0d, 0x0d, 0x0a, 0, 0, 0, 28, 0x1a, 0x2b, 0x3c, 0x4d), /pcapng.*not built yet/],
+  ["gzip", Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3), /gzip.*not built yet/],
+];
+
+for (const [what, bytes, reason] of REFUSED_INPUT) {
+  Deno.test(`replay refuses ${what}: one line, exit 3, nothing left behind`, async () => {
+    await inFolder(async (folder) => {
+      const files = ["-o", `${folder}/out`, "--write-pcap", `${folder}/esp.pcap`, "--write-sa", `${folder}/sa`];
+      const outcome = await tailbits(["replay", "-", ...files], { stdin: bytes });
+      assertEquals(outcome.code, 3);
+      assertOneLine(outcome, reason);
+      assertEquals(outcome.stdout, "");
+      assertEquals(filesBelow(folder), {});
+    });
+  });
+}
+
+Deno.test("a capture that is not there, or is a folder, is refused with exit 3", async () => {
+  for (const path of ["no/such.pcap", "fixtures"]) {
+    const outcome = await tailbits(["replay", path]);
+    assertEquals(outcome.code, 3);
+    assertOneLine(outcome, /no such file|it is a folder/);
+  }
+});
+
+Deno.test("a record cut off by the end of the file: the packets before it, and one warning that says where", async () => {
+  const capture = (await Deno.readFile(ROOT + FIXTURE)).subarray(0, 100_000);
+  const outcome = await tailbits(["replay", "-"], { stdin: capture });
+  assertEquals(outcome.code, 0);
+  const [row] = parse(outcome.stdout, { skipFirstRow: true });
+  const packets = Number(row!["packets_in"]);
+  assertEquals(packets > 50, true);
+  const damage = outcome.stderr.split("\n").filter((line) => line.includes("ends inside a packet"));
+  assertEquals(damage.length, 1);
+  assertStringIncludes(damage[0]!, `after ${packets} packets, at byte `);
+});
+
+const REFUSED_USAGE: [readonly string[], RegExp][] = [
+  [[], /verb is missing/],
+  [["repaly", FIXTURE], /nearest is replay/],
+  [["sweep", FIXTURE], /not built yet/],
+  [["replay"], /no capture is named/],
+  [["replay", FIXTURE, "--formt", "csv"], /nearest is --format/],
+  [["replay", FIXTURE, "--format", "cvs"], /nearest: csv/],
+  [["replay", FIXTURE, "--trace", "packets"], /not built yet/],
+  [["replay", FIXTURE, "-c"], /value is missing/],
+  [["replay", FIXTURE, "-c", "nocpy"], /nearest is nocopy/],
+  [["replay", FIXTURE, "-c", "linux-6.1"], /not built yet/],
+  [["replay", FIXTURE, "-c", "no/such.jsonc"], /no such file/],
+  [["replay", FIXTURE, "--set", "gr0=on"], /nearest is gro/],
+  [["replay", FIXTURE, "--set", "gro=onn"], /nearest: on/],
+  [["replay", FIXTURE, "--set", "gso=l2"], /not built yet/],
+  [["replay", FIXTURE, "--set", "mtu=12"], /mtu/],
+  [["replay", FIXTURE, "--set", "gro=on", "--set", "gso=off"], /gso/],
+  [["replay", FIXTURE, "--set", "profile=publishd"], /nearest is published/],
+  [["replay", FIXTURE, "--set", "profile=no/such.json"], /no such file/],
+  [["replay", FIXTURE, "--set", "engine=skip", "--write-pcap", "x.pcap"], /not encrypted/],
+  [["compare", FIXTURE, "-c", "nocopy,nocopy"], /that name/],
+];
+
+for (const [args, reason] of REFUSED_USAGE) {
+  Deno.test(`tailbits ${args.join(" ")}: exit 2 and one line`, async () => {
+    const outcome = await tailbits(args);
+    assertEquals(outcome.code, 2);
+    assertOneLine(outcome, reason);
+  });
+}
+
+Deno.test("a folder that cannot be written to: exit 4, one line, nothing left behind", async () => {
+  await inFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/file`, "in the way");
+    for (const args of [["-o", `${folder}/file/out`], ["--write-pcap", `${folder}/none/esp.pcap`]]) {
+      const outcome = await tailbits(["replay", FIXTURE, "-q", ...args]);
+      assertEquals(outcome.code, 4);
+      assertOneLine(outcome, /not a folder|no such file or folder/);
+    }
+    assertEquals(filesBelow(folder), { file: "in the way" });
+  });
+});
+
+Deno.test({
+  name: "a read-only folder: exit 4, one line",
+  ignore: isRoot(), // Root may write everywhere.
+  fn: async () => {
+    await inFolder(async (folder) => {
+      await Deno.chmod(folder, 0o555);
+      const outcome = await tailbits(["replay", FIXTURE, "-q", "-o", folder]);
+      await Deno.chmod(folder, 0o755);
+      assertEquals(outcome.code, 4);
+      assertOneLine(outcome, /permission denied/);
+      assertEquals(filesBelow(folder), {});
+    });
+  },
+});
+
+Deno.test("a pipe closed by its reader ends the program quietly", async () => {
+  const script = `"$0" run --no-check -R -W cli.ts replay ${FIXTURE} --write-pcap - -q | head -c 1 >/dev/null; echo "\${PIPESTATUS[0]}"`;
+  const command = new Deno.Command("bash", { args: ["-c", script, Deno.execPath()], cwd: ROOT, stdout: "piped", stderr: "piped" });
+  const { stdout, stderr } = await command.output();
+  assertEquals(new TextDecoder().decode(stderr), "");
+  assertEquals(new TextDecoder().decode(stdout), "0\n");
+});
+
+Deno.test("replay --check is content with every preset, and several captures make several runs", async () => {
+  await inFolder(async (folder) => {
+    await Deno.copyFile(ROOT + FIXTURE, `${folder}/=1+1.pcap`);
+    const args = ["replay", FIXTURE, `${folder}/=1+1.pcap`, "-c", "nocopy-gro", "--check", "-o", `${folder}/out`];
+    const outcome = await tailbits(args);
+    assertEquals(outcome.code, 0, outcome.stderr);
+    assertEquals(parse(outcome.stdout, { skipFirstRow: true }).map((row) => row["capture"]), [
+      "bulk-tcp-ipv4.pcap",
+      "'=1+1.pcap",
+    ]);
+    assertEquals(Object.keys(filesBelow(`${folder}/out`)).sort(), [
+      "1-bulk-tcp-ipv4.pcap/copies.csv",
+      "1-bulk-tcp-ipv4.pcap/run.json",
+      "2-=1+1.pcap/copies.csv",
+      "2-=1+1.pcap/run.json",
+      "summary.csv",
+    ]);
+  });
+});
+
+Deno.test("configs lists presets and keys, explains, and prints a schema and a configuration that can be used", async () => {
+  const all = await tailbits(["configs"]);
+  assertStringIncludes(all.stdout, "nocopy-gro");
+  assertStringIncludes(all.stdout, "tx_tail=linearize|fragment");
+  const explained = await tailbits(["configs", "nocopy", "--set", "tx_dst=new-page", "--explain"]);
+  assertMatch(explained.stdout, /tx_dst +new-page +--set/);
+  assertMatch(explained.stdout, /tx_tail +fragment +preset nocopy/);
+  assertEquals(JSON.parse((await tailbits(["configs", "--schema"])).stdout).type, "object");
+  await inFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/mine.jsonc`, (await tailbits(["configs", "baseline"])).stdout);
+    const { stdout } = await tailbits(["replay", FIXTURE, "-c", `${folder}/mine.jsonc`, "-q"]);
+    const [row] = parse(stdout, { skipFirstRow: true });
+    assertEquals([row!["config"], row!["copied_bytes"]], ["mine", "5235256"]);
+  });
+});
+
+Deno.test("inspect counts packets, link types and flows, as text and as JSON", async () => {
+  const text = await tailbits(["inspect", FIXTURE]);
+  assertEquals(text.code, 0);
+  assertStringIncludes(text.stdout, "4770");
+  const json = JSON.parse((await tailbits(["inspect", FIXTURE, "--format", "json"])).stdout);
+  assertEquals([json.packets, json.bytes, json.flows], [4770, 4803636, 2]);
+});
+
+Deno.test("every verb has help with examples, and --version says the version", async () => {
+  for (const verb of ["replay", "compare", "inspect", "configs"]) {
+    const { code, stdout } = await tailbits([verb, "--help"]);
+    assertEquals(code, 0);
+    assertStringIncludes(stdout, "Examples:\n  tailbits " + verb);
+  }
+  assertMatch((await tailbits(["--version"])).stdout, /^tailbits \d+\.\d+\.\d+\n$/);
+});

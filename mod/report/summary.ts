@@ -1,0 +1,169 @@
+/**
+ * `summary.csv`: one row per run, read off the folds of its ledger.
+ *
+ * The order of the columns is part of the contract; new ones come at the end. A column whose feature is not built is
+ * empty.
+ *
+ * @module
+ */
+
+import { REASON, STAGE } from "../ledger/schema.ts";
+import type { Run } from "../replay/run.ts";
+import { VERSION } from "../version.ts";
+import type { Column } from "./columns.ts";
+
+/** A run and its number among those of one command, from 1. */
+export interface NumberedRun {
+  readonly number: number;
+  readonly run: Run;
+}
+
+const NS_PER_MS = 1e6;
+const NS_PER_US = 1000;
+/** Below this many packets a rate means nothing. */
+const PACKETS_FOR_A_RATE = 2;
+
+/** All columns of `summary.csv`. */
+export const SUMMARY_COLUMNS: readonly Column<NumberedRun>[] = [
+  { name: "run", decimals: 0, value: ({ number }) => number },
+  text("capture", (run) => run.captureName),
+  text("config", (run) => run.resolved.name),
+  text("path", (run) => run.resolved.config.path),
+  text("cipher", (run) => run.resolved.config.cipher),
+  text("mode", (run) => run.resolved.config.mode),
+  number("packets_in", 0, packetsIn),
+  number("bytes_in", 0, (run) => run.tally.sum({ event: "arrive", reason: REASON.none }).bytes),
+  number("payload_bytes", 0, payloadBytes),
+  number("buffers", 0, (run) => run.tally.sum({ event: "visit", stage: STAGE.forward }).rows),
+  number("merged_packets", 0, (run) => run.tally.sum({ event: "merge" }).rows),
+  number("segments", 0, (run) => run.tally.sum({ event: "segment" }).rows),
+  number("esp_packets", 0, (run) => run.tally.sum({ event: "seal" }).rows),
+  number("copies", 0, (run) => run.tally.sum({ event: "copy" }).rows),
+  number("copied_bytes", 0, copiedBytes),
+  number("copied_bytes_per_packet", 2, (run) => ratio(copiedBytes(run), packetsIn(run))),
+  number("linearized", 0, (run) => tails(run, REASON.cowAlways) + fallbacks(run)),
+  number("tail_in_place", 0, (run) => tails(run, REASON.tailInPlace)),
+  number("tail_fragments", 0, (run) => tails(run, REASON.tailFragment)),
+  number("tail_fallbacks", 0, fallbacks),
+  number("sg_entries", 0, (run) => run.tally.sum({ event: "seal" }).count),
+  number("checksum_bytes", 0, (run) => run.tally.sum({ event: "checksum" }).bytes),
+  number("crypto_ops", 0, (run) => run.tally.sum({ event: "seal" }).rows + run.tally.sum({ event: "open" }).rows),
+  number("crypto_bytes", 0, (run) => run.tally.sum({ event: "seal" }).bytes + run.tally.sum({ event: "open" }).bytes),
+  number("tx_busy", 0, (run) => run.tally.sum({ event: "busy" }).rows),
+  number("requeues", 0, (run) => run.tally.sum({ event: "requeue" }).rows),
+  number("queue_max", 0, (run) => run.delivery.queueMax),
+  number("drops", 0, (run) => run.tally.sum({ event: "drop" }).count),
+  number("reordered", 0, (run) => run.delivery.reordered),
+  number("duration_ms", 6, (run) => scaled(durationNs(run), NS_PER_MS)),
+  number("wire_gbps", 4, (run) => gbps(run, run.delivery.wireBytes)),
+  number("goodput_gbps", 4, (run) => gbps(run, run.tally.sum({ event: "send" }).payloadBytes)),
+  number("goodput_gbps_low", 4, notBuilt),
+  number("goodput_gbps_high", 4, notBuilt),
+  number("cpu_percent", 2, (run) => percent(Math.max(...run.busyNs), run.elapsedNs)),
+  number("cpus_busy", 4, (run) => ratio(busyNs(run), run.elapsedNs)),
+  number("tx_cpu_percent", 2, notBuilt),
+  number("rx_cpu_percent", 2, notBuilt),
+  number("crypto_cpu_percent", 2, notBuilt),
+  number("cycles_per_packet", 1, (run) => ratio(busyNs(run) * run.profile.clock_ghz, packetsIn(run))),
+  number("ns_per_byte", 4, (run) => ratio(busyNs(run), payloadBytes(run))),
+  number("latency_p50_us", 3, (run) => scaled(run.delivery.latency.percentile(50), NS_PER_US)),
+  number("latency_p99_us", 3, (run) => scaled(run.delivery.latency.percentile(99), NS_PER_US)),
+  text("bottleneck", bottleneck),
+  text("next_bottleneck", notBuilt),
+  number("next_gbps", 4, notBuilt),
+  text("profile", (run) => run.profile.name),
+  number("seed", 0, (run) => run.resolved.config.seed),
+  text("version", () => VERSION),
+  number("user_copied_bytes", 0, notBuilt),
+  number("crypto_steps", 0, notBuilt),
+  number("tap_esp", 0, notBuilt),
+  number("tap_plain", 0, notBuilt),
+  number("ignored", 0, (run) => run.tally.sum({ event: "arrive", reason: REASON.ignored }).count),
+  number("bypassed", 0, (run) => run.tally.sum({ event: "arrive", reason: REASON.bypass }).count),
+];
+
+/** The columns that a person looks at first, for tables in a terminal. */
+export const TABLE_COLUMNS: readonly Column<NumberedRun>[] = [
+  "config",
+  "packets_in",
+  "copied_bytes_per_packet",
+  "linearized",
+  "tail_in_place",
+  "tail_fragments",
+  "merged_packets",
+  "segments",
+  "drops",
+  "goodput_gbps",
+  "cpu_percent",
+  "ns_per_byte",
+  "bottleneck",
+].map((name) => SUMMARY_COLUMNS.find((column) => column.name === name)!);
+
+function text(name: string, value: (run: Run) => string | undefined): Column<NumberedRun> {
+  return { name, value: ({ run }) => value(run) };
+}
+
+function number(name: string, decimals: number, value: (run: Run) => number | undefined): Column<NumberedRun> {
+  return { name, decimals, value: ({ run }) => value(run) };
+}
+
+function notBuilt(): undefined {
+  return undefined;
+}
+
+function packetsIn(run: Run): number {
+  return run.tally.sum({ event: "arrive", reason: REASON.none }).count;
+}
+
+function payloadBytes(run: Run): number {
+  return run.tally.sum({ event: "arrive", reason: REASON.none }).payloadBytes;
+}
+
+function copiedBytes(run: Run): number {
+  return run.tally.sum({ event: "copy" }).bytes;
+}
+
+function tails(run: Run, reason: number): number {
+  return run.tally.sum({ event: "tail", reason }).rows;
+}
+
+/** Buffers that tx_tail=fragment had to linearize all the same. */
+function fallbacks(run: Run): number {
+  return tails(run, REASON.cowCloned) + tails(run, REASON.cowFragList) + tails(run, REASON.cowFragsFull);
+}
+
+function busyNs(run: Run): number {
+  return run.busyNs.reduce((sum, ns) => sum + ns, 0);
+}
+
+/** First arrival to last bit out; undefined when nothing was sent. */
+function durationNs(run: Run): number | undefined {
+  const { firstArrivalNs, lastSendNs, frames } = run.delivery;
+  return frames === 0 ? undefined : lastSendNs - firstArrivalNs;
+}
+
+function gbps(run: Run, bytes: number): number | undefined {
+  if (run.delivery.frames < PACKETS_FOR_A_RATE) return undefined;
+  return ratio(bytes * 8, durationNs(run));
+}
+
+function ratio(part: number, whole: number | undefined): number | undefined {
+  return whole === undefined || whole === 0 ? undefined : part / whole;
+}
+
+function percent(part: number, whole: number): number | undefined {
+  const share = ratio(part, whole);
+  return share === undefined ? undefined : 100 * share;
+}
+
+function scaled(value: number | undefined, unit: number): number | undefined {
+  return value === undefined ? undefined : value / unit;
+}
+
+/** The resource with the highest utilisation: the networking CPU or the link. */
+function bottleneck(run: Run): string | undefined {
+  const link = gbps(run, run.delivery.wireBytes);
+  const cpu = ratio(Math.max(...run.busyNs), run.elapsedNs);
+  if (link === undefined || cpu === undefined) return undefined;
+  return cpu >= link / run.resolved.config.link_gbps ? "net-cpu" : "link";
+}
