@@ -1,2 +1,55 @@
-/** @module */
-export {};
+/**
+ * tailbits as a library: replay a capture through a model of the Linux IPsec (ESP) data path and read off what it cost.
+ *
+ * ```ts
+ * import { PROFILES, replay, resolveConfig, SUMMARY_COLUMNS, renderCsv, sourceOfBytes } from "@tailbits/tailbits";
+ *
+ * const bytes = await Deno.readFile("fixtures/bulk-tcp-ipv4.pcap");
+ * const input = {
+ *   name: "bulk-tcp-ipv4.pcap",
+ *   open: () => Promise.resolve({ ...sourceOfBytes(bytes), close: () => {} }),
+ * };
+ * const resolved = resolveConfig({ preset: "nocopy", sets: [] });
+ * const run = await replay({ input, resolved, profile: PROFILES.get("published")! });
+ * console.log(renderCsv(SUMMARY_COLUMNS, [{ number: 1, run }]));
+ * ```
+ *
+ * `mod/README.md` is the map of the folders behind this.
+ *
+ * @module
+ */
+
+export * from "./capture/mod.ts";
+export type * from "./capture/ethernet_census.ts";
+export * from "./capture/inspection.ts";
+export type * from "./config/kinds.ts";
+export type { ConfigFileText } from "./config/config_file.ts";
+export { ConfigError } from "./config/errors.ts";
+export { configJsonSchema, type JsonSchema } from "./config/json_schema.ts";
+export { type Preset, PRESET_KEYS, PRESETS } from "./config/presets.ts";
+export { type ConfigInput, type Origin, resolveConfig, type ResolvedConfig } from "./config/resolve.ts";
+export { type Config, type KeyName, KEYS, type ValueOf } from "./config/schema.ts";
+export type { Aead, CryptoEngine, EngineName } from "./crypto/aead.ts";
+export type { EspMode } from "./esp/arithmetic.ts";
+export type { CipherName, SecurityAssociation, SecurityAssociationOptions } from "./esp/sa.ts";
+export type { Histogram } from "./ledger/histogram.ts";
+export * from "./cost/profile.ts";
+export { PROFILES } from "./cost/profiles.ts";
+export { EventBlock, type Fold, Ledger, type Price } from "./ledger/ledger.ts";
+export * from "./ledger/schema.ts";
+export { type Selection, type Sums, Tally } from "./ledger/tally.ts";
+export { Delivery } from "./ledger/delivery.ts";
+export type { FrameWriter } from "./replay/frame_sink.ts";
+export {
+  type CaptureInput,
+  type OpenInput,
+  replay,
+  type ReplayRequest,
+  type Run,
+  UnplayableError,
+} from "./replay/run.ts";
+export * from "./report/columns.ts";
+export { COPIES_COLUMNS, type CopyRow, copyRows } from "./report/copies.ts";
+export { renderRunJson } from "./report/run_json.ts";
+export { type NumberedRun, SUMMARY_COLUMNS, TABLE_COLUMNS } from "./report/summary.ts";
+export { VERSION } from "./version.ts";

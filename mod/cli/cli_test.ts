@@ -107,7 +107,9 @@ Deno.test("two runs, two locales, file and stdin: the same bytes in every file",
       outputs.push(filesBelow(out));
     }
     assertEquals(outputs[1], outputs[0]);
-    const unnamed = Object.entries(outputs[0]!).map(([name, text]) => [name, text.replaceAll("bulk-tcp-ipv4.pcap", "-")]);
+    const unnamed = Object.entries(outputs[0]!).map((
+      [name, text],
+    ) => [name, text.replaceAll("bulk-tcp-ipv4.pcap", "-")]);
     assertEquals(outputs[2], Object.fromEntries(unnamed));
   });
 });
@@ -219,8 +221,14 @@ Deno.test({
 });
 
 Deno.test("a pipe closed by its reader ends the program quietly", async () => {
-  const script = `"$0" run --no-check -R -W cli.ts replay ${FIXTURE} --write-pcap - -q | head -c 1 >/dev/null; echo "\${PIPESTATUS[0]}"`;
-  const command = new Deno.Command("bash", { args: ["-c", script, Deno.execPath()], cwd: ROOT, stdout: "piped", stderr: "piped" });
+  const script =
+    `"$0" run --no-check -R -W cli.ts replay ${FIXTURE} --write-pcap - -q | head -c 1 >/dev/null; echo "\${PIPESTATUS[0]}"`;
+  const command = new Deno.Command("bash", {
+    args: ["-c", script, Deno.execPath()],
+    cwd: ROOT,
+    stdout: "piped",
+    stderr: "piped",
+  });
   const { stdout, stderr } = await command.output();
   assertEquals(new TextDecoder().decode(stderr), "");
   assertEquals(new TextDecoder().decode(stdout), "0\n");

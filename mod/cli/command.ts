@@ -53,7 +53,9 @@ export class Arguments {
   /** Value of a flag that is given at most once. */
   one(name: string): string | undefined {
     const values = this.values.get(name) ?? [];
-    if (values.length > 1) throw new UsageError(`Cannot use --${name} more than once: it was given ${values.length} times`);
+    if (values.length > 1) {
+      throw new UsageError(`Cannot use --${name} more than once: it was given ${values.length} times`);
+    }
     return values[0];
   }
 
@@ -81,7 +83,9 @@ export function parseArguments(command: Command, args: readonly string[]): Argum
   });
   const values = new Map(withValue.map((name) => [name, (parsed[name] as string[] | undefined) ?? []]));
   for (const [name, given] of values) {
-    if (given.includes("")) throw new UsageError(`Cannot use --${name}: a value is missing (${placeholder(flags, name)})`);
+    if (given.includes("")) {
+      throw new UsageError(`Cannot use --${name}: a value is missing (${placeholder(flags, name)})`);
+    }
   }
   return new Arguments(parsed._.map(String), values, new Set(switches.filter((name) => parsed[name] === true)));
 }

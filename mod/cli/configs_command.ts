@@ -24,7 +24,12 @@ export const configsCommand: Command = {
   flags: [
     { name: "explain", doc: "Say where each value comes from." },
     { name: "schema", doc: "Print the JSON Schema of configuration files." },
-    { name: "set", value: "KEY=VALUE", repeats: true, doc: "Change one key of the named configuration; may be repeated." },
+    {
+      name: "set",
+      value: "KEY=VALUE",
+      repeats: true,
+      doc: "Change one key of the named configuration; may be repeated.",
+    },
     { name: "format", value: "FORMAT", doc: "text or json." },
   ],
   examples: [

@@ -122,7 +122,9 @@ export async function profileFrom(resolved: ResolvedConfig): Promise<Profile> {
   if (shipped !== undefined) return shipped;
   if (!profile.includes("/") && !profile.endsWith(".json")) {
     const near = nearest(profile, [...PROFILES.keys()]) ?? [...PROFILES.keys()].join(", ");
-    throw new ConfigError(`Cannot use profile ${profile}: there is no such profile, the nearest is ${near}; a file ends in .json`);
+    throw new ConfigError(
+      `Cannot use profile ${profile}: there is no such profile, the nearest is ${near}; a file ends in .json`,
+    );
   }
   let text: string;
   try {

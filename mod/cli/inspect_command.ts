@@ -26,12 +26,14 @@ export const inspectCommand: Command = {
 
 async function runInspect(args: Arguments): Promise<number> {
   const format = chooseFormat(args.one("format") ?? "text", ["text", "json"]);
-  if (args.operands.length > 1) throw new UsageError(`Cannot inspect ${args.operands.length} captures at once: name one`);
+  if (args.operands.length > 1) {
+    throw new UsageError(`Cannot inspect ${args.operands.length} captures at once: name one`);
+  }
   const [input] = await captureInputs(args.operands, 1);
   const source = await (args.has("quiet") ? input! : withProgress(input!, "inspect")).open();
   try {
     const inspection = await inspectCapture(source, input!.name);
-    if (!args.has("quiet")) for (const warning of inspection.warnings) say(`tailbits: Warning: ${warning}`);
+    if (!args.has("quiet")) { for (const warning of inspection.warnings) say(`tailbits: Warning: ${warning}`); }
     writeOut(format === "json" ? inspectionJson(inspection) : renderInspection(inspection));
     return EXIT.ok;
   } finally {

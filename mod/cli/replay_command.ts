@@ -26,11 +26,20 @@ export const replayCommand: Command = {
   doc: "Replays captures through one configuration of the ESP data path and prints one row of summary.csv for each.\n" +
     "A capture is a pcap file, or - for stdin. On a terminal a table is printed, into a pipe CSV.",
   flags: [
-    { name: "config", short: "c", value: "CONFIG", doc: "A preset (see tailbits configs) or a JSONC file; default nocopy." },
+    {
+      name: "config",
+      short: "c",
+      value: "CONFIG",
+      doc: "A preset (see tailbits configs) or a JSONC file; default nocopy.",
+    },
     { name: "set", value: "KEY=VALUE", repeats: true, doc: "Change one key; may be repeated." },
     { name: "out", short: "o", value: "DIR", doc: "Write summary.csv, copies.csv and run.json there." },
     { name: "format", value: "FORMAT", doc: "What to print: table, csv, json or md." },
-    { name: "write-pcap", value: "FILE", doc: "Write what NIC 1 sends, encrypted, with virtual time stamps (- is stdout)." },
+    {
+      name: "write-pcap",
+      value: "FILE",
+      doc: "Write what NIC 1 sends, encrypted, with virtual time stamps (- is stdout).",
+    },
     { name: "write-sa", value: "FILE", doc: "Write the SA as a table for Wireshark (file esp_sa). Test keys only." },
     { name: "check", doc: "Encrypt, open every packet again, hold the laws against the ledger; exit 1 on a failure." },
   ],

@@ -15,7 +15,12 @@ import { OutputFile } from "./outputs.ts";
 import { say, writeOutBytes } from "./terminal.ts";
 
 /** Adds the files of one run in `folder`: copies.csv and run.json, and summary.csv where it is wanted there. */
-export function addRunFiles(files: Map<string, string>, folder: string, numbered: NumberedRun, withSummary: boolean): void {
+export function addRunFiles(
+  files: Map<string, string>,
+  folder: string,
+  numbered: NumberedRun,
+  withSummary: boolean,
+): void {
   if (withSummary) files.set(`${folder}/summary.csv`, renderCsv(SUMMARY_COLUMNS, [numbered]));
   files.set(`${folder}/copies.csv`, renderCsv(COPIES_COLUMNS, copyRows(numbered.run.tally)));
   files.set(`${folder}/run.json`, renderRunJson(numbered.run));
@@ -61,6 +66,8 @@ export function sayWarnings(runs: readonly Run[], labelOf: (run: Run) => string)
 
 /** Says what `--check` found; true when all is well. */
 export function sayFailures(runs: readonly Run[], labelOf: (run: Run) => string): boolean {
-  for (const run of runs) for (const failure of run.failures) say(`tailbits: Check failed: ${labelOf(run)}: ${failure}`);
+  for (const run of runs) {
+    for (const failure of run.failures) say(`tailbits: Check failed: ${labelOf(run)}: ${failure}`);
+  }
   return runs.every((run) => run.failures.length === 0);
 }

@@ -31,10 +31,13 @@ export interface Coefficient {
   readonly stage?: string;
   /** Only with this reason (a reason's name in traces); absent: with all. */
   readonly reason?: string;
+  /** What the value is multiplied with, and whether it is cycles or ns. */
   readonly unit: CostUnit;
+  /** Best estimate. */
   readonly value: number;
   /** Range of the value, `low <= value <= high`. */
   readonly low: number;
+  /** Upper end of the range. */
   readonly high: number;
   /** Rows of `fixtures/published-costs.csv`, or another publication. */
   readonly source: string;
@@ -44,15 +47,19 @@ export interface Coefficient {
 
 /** A cost profile. */
 export interface Profile {
+  /** Name in the configuration. */
   readonly name: string;
+  /** Which machine, how found. */
   readonly description: string;
   /** Clock that turns cycles into time. */
   readonly clock_ghz: number;
+  /** All prices; those that fit an event add up. */
   readonly coefficients: readonly Coefficient[];
 }
 
 /** A profile that cannot be used; the message names the file and the field. */
 export class ProfileError extends Error {
+  /** Name of the class. */
   override name = "ProfileError";
 }
 
@@ -138,7 +145,9 @@ class Fields {
 
   amount(key: string): number {
     const value = this.#fields[key];
-    if (typeof value !== "number" || !Number.isFinite(value) || value < 0) this.refuse(key, "a number from 0 up is needed");
+    if (typeof value !== "number" || !Number.isFinite(value) || value < 0) {
+      this.refuse(key, "a number from 0 up is needed");
+    }
     return value;
   }
 

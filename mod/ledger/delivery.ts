@@ -17,22 +17,27 @@ const SHORTEST_FRAME_BYTES = 60;
 
 /** Folds arrivals and departures. */
 export class Delivery implements Fold {
-  firstArrivalNs = Infinity;
-  lastSendNs = -Infinity;
+  /** Time of the first arrival; Infinity before it. */
+  firstArrivalNs: number = Infinity;
+  /** Time of the last bit sent; -Infinity before it. */
+  lastSendNs: number = -Infinity;
   /** Frames sent. */
   frames = 0;
   /** Longest frame sent. */
   longestFrameBytes = 0;
+  /** Bytes on the wire of all frames sent. */
   wireBytes = 0;
+  /** Packets that left behind a later one of their flow. */
   reordered = 0;
   /** Most packets that waited in a queue at once. */
   queueMax = 0;
   /** From arrival to last payload byte out, in ns. */
-  readonly latency = new Histogram();
+  readonly latency: Histogram = new Histogram();
 
   readonly #arrivals = new InFlight();
   readonly #newestOfFlow: number[] = [];
 
+  /** Reads the rows of a block. */
   add(block: EventBlock): void {
     for (let row = 0; row < block.rows; row++) {
       switch (block.event[row]) {

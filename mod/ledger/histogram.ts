@@ -23,6 +23,7 @@ export class Histogram {
   total = 0;
   readonly #buckets = new Float64Array(EXACT_BELOW + DECADES * BUCKETS_PER_DECADE);
 
+  /** Counts one number. */
   add(value: number): void {
     this.#buckets[bucketOf(value)]! += 1;
     this.total += 1;

@@ -29,24 +29,39 @@ export type Price = (event: number, stage: number, reason: number, bytes: number
 
 /** The columns of one block of rows; the first `rows` entries of each are valid while a fold reads them. */
 export class EventBlock {
+  /** Rows in use. */
   rows = 0;
+  /** Time of the event in ns since the first arrival. */
   readonly tNs: Float64Array = new Float64Array(BLOCK_ROWS);
+  /** CPU, NONE for a device. */
   readonly cpu: Int16Array = new Int16Array(BLOCK_ROWS);
+  /** Index into STAGE_NAMES. */
   readonly stage: Uint8Array = new Uint8Array(BLOCK_ROWS);
+  /** Index into EVENT_NAMES. */
   readonly event: Uint8Array = new Uint8Array(BLOCK_ROWS);
+  /** Index into REASONS. */
   readonly reason: Uint8Array = new Uint8Array(BLOCK_ROWS);
+  /** Captured packet, NONE on an aggregate. */
   readonly packet: Float64Array = new Float64Array(BLOCK_ROWS);
+  /** Buffer, NONE where there is none. */
   readonly skb: Float64Array = new Float64Array(BLOCK_ROWS);
+  /** Buffer merged into, cloned to or segmented from, NONE otherwise. */
   readonly into: Float64Array = new Float64Array(BLOCK_ROWS);
+  /** Bytes, as the event kind means them. */
   readonly bytes: Float64Array = new Float64Array(BLOCK_ROWS);
+  /** Count, as the event kind means it. */
   readonly count: Float64Array = new Float64Array(BLOCK_ROWS);
+  /** Price in picoseconds. */
   readonly costPs: Float64Array = new Float64Array(BLOCK_ROWS);
+  /** L4 payload bytes that the buffer carries. */
   readonly payloadBytes: Float64Array = new Float64Array(BLOCK_ROWS);
+  /** Number of the L4 flow, NONE where it is not known. */
   readonly flow: Int32Array = new Int32Array(BLOCK_ROWS);
 }
 
 /** Reads rows in the order they were written; `add` must not keep the block. */
 export interface Fold {
+  /** Reads the rows of one block. */
   add(block: EventBlock): void;
 }
 
@@ -64,6 +79,7 @@ export class Ledger {
   #stepStartNs = 0;
   #stepPs = 0;
 
+  /** A ledger that prices with `price` and hands its rows to `folds`. */
   constructor(price: Price, folds: readonly Fold[]) {
     this.#price = price;
     this.#folds = folds;

@@ -15,7 +15,7 @@
  */
 
 /** Stands for "no packet", "no skb" or "no CPU" in a column of integers; such a cell is empty in CSV. */
-export const NONE = -1;
+export const NONE: number = -1;
 
 /** Names of the event kinds, in the order of their numbers. */
 export const EVENT_NAMES = [
@@ -66,13 +66,16 @@ export const STAGE_NAMES = [
 
 /** A reason: its name in traces, the kernel function it stands for (empty: hardware, or none), and its meaning. */
 export interface Reason {
+  /** Name in traces. */
   readonly name: string;
+  /** Function of Linux 6.1.192 unless the meaning says otherwise. */
   readonly kernelFunction: string;
+  /** One clause. */
   readonly meaning: string;
 }
 
 /** Kernel functions are those of Linux 6.1.192 unless the meaning says otherwise. */
-const REASON_TABLE = {
+export const REASON_TABLE = {
   none: { name: "", kernelFunction: "", meaning: "nothing to add" },
 
   driverPull: {
@@ -115,7 +118,8 @@ const REASON_TABLE = {
   nullCipher: {
     name: "null-cipher",
     kernelFunction: "crypto_skcipher_encrypt",
-    meaning: "the IV generator copies the plaintext from source to destination with the null cipher (seqiv_aead_encrypt)",
+    meaning:
+      "the IV generator copies the plaintext from source to destination with the null cipher (seqiv_aead_encrypt)",
   },
   ipFragment: {
     name: "ip-fragment",
@@ -142,7 +146,11 @@ const REASON_TABLE = {
     meaning: "the linear payload became a page fragment by reference",
   },
   moveFrags: { name: "move-frags", kernelFunction: "skb_gro_receive", meaning: "fragment descriptors moved over" },
-  fragList: { name: "frag-list", kernelFunction: "skb_gro_receive", meaning: "the whole buffer was chained to frag_list" },
+  fragList: {
+    name: "frag-list",
+    kernelFunction: "skb_gro_receive",
+    meaning: "the whole buffer was chained to frag_list",
+  },
 
   pollEnd: { name: "poll-end", kernelFunction: "napi_complete_done", meaning: "the poll ended before its budget" },
   budget: { name: "budget", kernelFunction: "__napi_poll", meaning: "the poll used its whole budget" },
@@ -152,7 +160,11 @@ const REASON_TABLE = {
     kernelFunction: "tcp_gro_receive",
     meaning: "a packet of the flow ended the aggregate: it was short, flagged, or did not fit",
   },
-  notHeld: { name: "not-held", kernelFunction: "dev_gro_receive", meaning: "GRO refused the packet or could not hold it" },
+  notHeld: {
+    name: "not-held",
+    kernelFunction: "dev_gro_receive",
+    meaning: "GRO refused the packet or could not hold it",
+  },
 
   groVerify: {
     name: "gro-verify",
@@ -175,13 +187,21 @@ const REASON_TABLE = {
     kernelFunction: "esp_output_head",
     meaning: "the trailer fits behind the linear bytes of a buffer that nobody shares",
   },
-  tailFragment: { name: "fragment", kernelFunction: "esp_output_head", meaning: "the trailer went into a page fragment" },
+  tailFragment: {
+    name: "fragment",
+    kernelFunction: "esp_output_head",
+    meaning: "the trailer went into a page fragment",
+  },
   cowAlways: {
     name: "cow-always",
     kernelFunction: "skb_cow_data",
     meaning: "tx_tail=linearize: the buffer was reallocated or linearized to make room (esp_output, 4.4)",
   },
-  cowCloned: { name: "cow-cloned", kernelFunction: "skb_cow_data", meaning: "the buffer is a clone: linearized all the same" },
+  cowCloned: {
+    name: "cow-cloned",
+    kernelFunction: "skb_cow_data",
+    meaning: "the buffer is a clone: linearized all the same",
+  },
   cowFragList: {
     name: "cow-frag-list",
     kernelFunction: "skb_cow_data",
@@ -194,7 +214,11 @@ const REASON_TABLE = {
   },
 
   ringFull: { name: "ring-full", kernelFunction: "ndo_start_xmit", meaning: "the TX ring lacks descriptors" },
-  queueStopped: { name: "queue-stopped", kernelFunction: "netif_tx_stop_queue", meaning: "the driver's queue is stopped" },
+  queueStopped: {
+    name: "queue-stopped",
+    kernelFunction: "netif_tx_stop_queue",
+    meaning: "the driver's queue is stopped",
+  },
 
   ignored: { name: "ignored", kernelFunction: "", meaning: "not from our host: it does not arrive (tunnel=local)" },
   bypass: { name: "bypass", kernelFunction: "__netif_receive_skb_core", meaning: "not for ESP: it passes by" },
@@ -205,7 +229,11 @@ const REASON_TABLE = {
     meaning: "larger than the path MTU with DF set: dropped, and ICMP says so to the sender",
   },
   ttl: { name: "ttl", kernelFunction: "ip_forward", meaning: "its time to live has run out" },
-  malformed: { name: "malformed", kernelFunction: "ip_rcv", meaning: "its IP header is damaged or longer than the frame" },
+  malformed: {
+    name: "malformed",
+    kernelFunction: "ip_rcv",
+    meaning: "its IP header is damaged or longer than the frame",
+  },
   aboveMtu: {
     name: "above-mtu",
     kernelFunction: "",
@@ -224,8 +252,11 @@ export const EVENT: Readonly<Record<typeof EVENT_NAMES[number], number>> = numbe
 /** A stage by name: `STAGE["esp-output"]`. */
 export const STAGE: Readonly<Record<typeof STAGE_NAMES[number], number>> = numbered(STAGE_NAMES);
 
+/** Name of a reason in code. */
+export type ReasonName = keyof typeof REASON_TABLE;
+
 /** A reason by its name in code: `REASON.pullTail`. */
-export const REASON: Readonly<Record<keyof typeof REASON_TABLE, number>> = numbered(
+export const REASON: Readonly<Record<ReasonName, number>> = numbered(
   Object.keys(REASON_TABLE) as (keyof typeof REASON_TABLE)[],
 );
 

@@ -16,17 +16,25 @@ import { EVENT, EVENT_NAMES, REASONS, STAGE_NAMES } from "./schema.ts";
 
 /** Sums over the rows of one kind. */
 export interface Sums {
+  /** How many rows. */
   rows: number;
+  /** Sum of `bytes`. */
   bytes: number;
+  /** Sum of `count`. */
   count: number;
+  /** Sum of the prices in picoseconds. */
   costPs: number;
+  /** Sum of `payload_bytes`. */
   payloadBytes: number;
 }
 
 /** Which rows to sum over; what is left out is not asked for. */
 export interface Selection {
-  readonly event: keyof typeof EVENT;
+  /** Kind of event. */
+  readonly event: typeof EVENT_NAMES[number];
+  /** Index into STAGE_NAMES. */
   readonly stage?: number;
+  /** Index into REASONS. */
   readonly reason?: number;
 }
 
@@ -40,6 +48,7 @@ export class Tally implements Fold {
   readonly #costPs = new Float64Array(CELLS);
   readonly #payloadBytes = new Float64Array(CELLS);
 
+  /** Adds the rows of a block. */
   add(block: EventBlock): void {
     for (let row = 0; row < block.rows; row++) {
       const cell = cellOf(block.event[row]!, block.stage[row]!, block.reason[row]!);

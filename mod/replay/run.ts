@@ -29,11 +29,13 @@ import { replayWarnings } from "./warnings.ts";
 
 /** The capture can be read, but the path can play nothing of it. */
 export class UnplayableError extends Error {
+  /** Name of the class. */
   override name = "UnplayableError";
 }
 
 /** A byte source that holds something open. */
 export interface OpenInput extends ByteSource {
+  /** Lets go of it. */
   close(): void;
 }
 
@@ -41,13 +43,17 @@ export interface OpenInput extends ByteSource {
 export interface CaptureInput {
   /** File name without folders, or `-`. */
   readonly name: string;
+  /** Opens it from its start; throws CaptureError when that fails. */
   open(): Promise<OpenInput>;
 }
 
 /** What to run. */
 export interface ReplayRequest {
+  /** The capture. */
   readonly input: CaptureInput;
+  /** The configuration. */
   readonly resolved: ResolvedConfig;
+  /** What events cost. */
   readonly profile: Profile;
   /** Takes the frames that NIC 1 sends, when somebody wants them. */
   readonly frames?: FrameWriter;
@@ -61,20 +67,29 @@ export interface ReplayRequest {
 
 /** What came out of a run. */
 export interface Run {
+  /** File name of the capture without folders. */
   readonly captureName: string;
+  /** SHA-256 of the whole file, in hexadecimal. */
   readonly captureSha256: string;
+  /** Stamp of the first packet in ns since 1970-01-01 UTC; undefined when there is none. */
   readonly t0EpochNs: bigint | undefined;
+  /** The configuration that was run. */
   readonly resolved: ResolvedConfig;
+  /** The prices that were used. */
   readonly profile: Profile;
+  /** The security association; holds its key. */
   readonly sa: SecurityAssociation;
   /** Engine that encrypted; undefined when nothing was. */
   readonly engine: EngineName | undefined;
+  /** Sums over the ledger. */
   readonly tally: Tally;
+  /** Arrivals and departures. */
   readonly delivery: Delivery;
   /** Busy time of each networking CPU in ns. */
   readonly busyNs: readonly number[];
   /** From the first arrival to the last bit out or the end of the last CPU's work, whichever is later, in ns. */
   readonly elapsedNs: number;
+  /** What the user should know besides the figures, one sentence each. */
   readonly warnings: readonly string[];
   /** What `check` found wrong, one sentence each. */
   readonly failures: readonly string[];
@@ -201,11 +216,15 @@ function requirePlayable(name: string, reader: CaptureReader, traffic: Traffic):
   const others = reader.linkTypes.filter((link) => link.linkType !== LINKTYPE_ETHERNET);
   if (others.length === reader.linkTypes.length) {
     const names = others.map((link) => linkTypeName(link.linkType)).join(", ");
-    throw new UnplayableError(`Cannot replay ${name}: path forward plays Ethernet only so far, the capture holds ${names}`);
+    throw new UnplayableError(
+      `Cannot replay ${name}: path forward plays Ethernet only so far, the capture holds ${names}`,
+    );
   }
   if (traffic.oddities.ignored > 0) {
     throw new UnplayableError(`Cannot replay ${name}: none of its packets comes from our host (tunnel=local)`);
   }
-  const why = traffic.oddities.ipv6 > 0 ? `it holds ${traffic.oddities.ipv6} IPv6 packets, which are not built yet` : "";
+  const why = traffic.oddities.ipv6 > 0
+    ? `it holds ${traffic.oddities.ipv6} IPv6 packets, which are not built yet`
+    : "";
   throw new UnplayableError(`Cannot replay ${name}: there is no IPv4 packet in it${why === "" ? "" : `, ${why}`}`);
 }

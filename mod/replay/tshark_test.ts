@@ -28,7 +28,16 @@ function tsharkFields(path: string, fields: readonly string[], options: readonly
 }
 
 /** What a packet carries, addresses and ids included. */
-const INNER_FIELDS = ["ip.src", "ip.dst", "ip.id", "tcp.seq_raw", "tcp.ack_raw", "tcp.flags", "tcp.options", "tcp.payload"];
+const INNER_FIELDS = [
+  "ip.src",
+  "ip.dst",
+  "ip.id",
+  "tcp.seq_raw",
+  "tcp.ack_raw",
+  "tcp.flags",
+  "tcp.options",
+  "tcp.payload",
+];
 
 /** GRO may let one direction overtake the other; within a direction every packet keeps its place. */
 function byDirection(lines: readonly string[]): Record<string, string[]> {

@@ -29,12 +29,17 @@ export function replayWarnings(
   };
   warn(oddities.otherLink, "packets of other link types than Ethernet are ignored: not built yet");
   warn(oddities.ipv6, "IPv6 packets bypass the tunnel: IPv6 is not built yet");
-  warn(oddities.aboveMtu, `packets are larger than the MTU of ${config.mtu} (super-packets of a host with offloads): dropped`);
+  warn(
+    oddities.aboveMtu,
+    `packets are larger than the MTU of ${config.mtu} (super-packets of a host with offloads): dropped`,
+  );
   warn(oddities.cut, "packets lack bytes (snap length): filled with a fixed pattern, their checksums count as good");
   warn(oddities.checksumLeft, "packets hold the pseudo-header's checksum only (captured on the sender): completed");
   const grown = delivery.longestFrameBytes - ETH_HLEN;
   if (config.oversize === "grow" && grown > config.mtu) {
-    warnings.push(`ESP makes packets of up to ${grown} bytes: the egress MTU of ${config.mtu} grew to fit (oversize=grow)`);
+    warnings.push(
+      `ESP makes packets of up to ${grown} bytes: the egress MTU of ${config.mtu} grew to fit (oversize=grow)`,
+    );
   }
   if (packets < RING_FILLINGS * config.rx_ring) {
     const needed = RING_FILLINGS * config.rx_ring;

@@ -17,6 +17,7 @@ import { stringify } from "@std/csv";
 
 /** One column of a table of `Row`s. */
 export interface Column<Row> {
+  /** Name in the header row, unit included. */
   readonly name: string;
   /** Decimals of a number; absent for text. */
   readonly decimals?: number;
@@ -45,7 +46,10 @@ export function formatNumber(value: number, decimals: number): string {
 
 /** Header row and one line per row. */
 export function renderCsv<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
-  const lines = [columns.map((column) => column.name), ...rows.map((row) => columns.map((column) => csvCell(column, row)))];
+  const lines = [
+    columns.map((column) => column.name),
+    ...rows.map((row) => columns.map((column) => csvCell(column, row))),
+  ];
   return lines.map(csvLine).join("");
 }
 
@@ -81,9 +85,14 @@ export function renderTable<Row>(columns: readonly Column<Row>[], rows: readonly
   const heads = columns.map((column, i) => {
     return breakName(column.name, Math.max(NARROWEST, ...cells.map((line) => line[i]!.length)));
   });
-  const widths = heads.map((head, i) => Math.max(...head.map((part) => part.length), ...cells.map((line) => line[i]!.length)));
+  const widths = heads.map((head, i) =>
+    Math.max(...head.map((part) => part.length), ...cells.map((line) => line[i]!.length))
+  );
   const height = Math.max(...heads.map((head) => head.length));
-  const headLines = Array.from({ length: height }, (_, line) => heads.map((head) => head[line - height + head.length] ?? ""));
+  const headLines = Array.from(
+    { length: height },
+    (_, line) => heads.map((head) => head[line - height + head.length] ?? ""),
+  );
   const render = (texts: readonly string[]): string => {
     const padded = texts.map((text, i) => {
       return columns[i]!.decimals === undefined ? text.padEnd(widths[i]!) : text.padStart(widths[i]!);

@@ -10,10 +10,15 @@ import type { Column } from "./columns.ts";
 
 /** The copies of one stage for one reason. */
 export interface CopyRow {
+  /** Where. */
   readonly stage: string;
+  /** Why. */
   readonly reason: string;
+  /** What Linux calls it. */
   readonly kernelFunction: string;
+  /** How many copies. */
   readonly copies: number;
+  /** Bytes moved. */
   readonly copiedBytes: number;
   /** Share of all copied bytes, 0 to 100. */
   readonly sharePercent: number;

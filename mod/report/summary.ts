@@ -14,7 +14,9 @@ import type { Column } from "./columns.ts";
 
 /** A run and its number among those of one command, from 1. */
 export interface NumberedRun {
+  /** From 1. */
   readonly number: number;
+  /** The run. */
   readonly run: Run;
 }
 

@@ -33,7 +33,7 @@ export class Block {
 
   /** Its size in bytes, a power of two. */
   get bytes(): number {
-    return 2 ** this.shift;
+    return 1 << this.shift;
   }
 }
 
@@ -58,8 +58,7 @@ export class Memory {
 
   /** A block of at least `bytes` with one reference, aligned to its own size; its content is undefined. */
   allocate(bytes: number): Block {
-    let shift = SMALLEST_SHIFT;
-    while (2 ** shift < bytes) shift += 1;
+    const shift = Math.max(SMALLEST_SHIFT, 32 - Math.clz32(bytes - 1));
     this.live += 1;
     const block = this.#free[shift]?.pop();
     if (block === undefined) return this.#carve(shift);
@@ -88,7 +87,7 @@ export class Memory {
   }
 
   #carve(shift: number): Block {
-    const size = 2 ** shift;
+    const size = 1 << shift;
     const at = Math.ceil(this.#top / size) * size;
     if (at + size > this.u8.length) this.#grow(at + size);
     this.#top = at + size;

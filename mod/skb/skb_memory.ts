@@ -15,7 +15,7 @@
 
 import type { Ledger } from "../ledger/ledger.ts";
 import { EVENT, NONE, REASON } from "../ledger/schema.ts";
-import { kmallocEndOffset, NET_SKB_PAD, napiEndOffset, napiHeadIsPageFragment, SHARED_INFO_BYTES } from "./geometry.ts";
+import { kmallocEndOffset, napiEndOffset, napiHeadIsPageFragment, NET_SKB_PAD, SHARED_INFO_BYTES } from "./geometry.ts";
 import type { Memory } from "./memory.ts";
 import { Pieces } from "./pieces.ts";
 import { Frag, HeadBuffer, Skb } from "./skb.ts";

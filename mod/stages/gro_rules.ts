@@ -2,7 +2,7 @@
  * GRO's rules: does this TCP/IPv4 packet belong to a buffer that is held, may it join, and who has to go up now?
  *
  * linux-datapath 5.1, 5.3, 5.5 (gro_list_prepare, inet_gro_receive, tcp4_gro_receive, tcp_gro_receive; 4.4 and 6.1, which
- * differ in IP ids only). `match()` leaves its verdict in the fields, so that nothing is allocated per packet.
+ * differ in IP ids and fragments only). `match()` leaves its verdict in the fields, so that nothing is allocated per packet.
  *
  * Departure: packets other than TCP over IPv4 are not held (4.4, and 6.1 without UDP_GRO sockets, do not either; IPv6 is
  * not built).
@@ -107,7 +107,12 @@ export class GroRules {
     const ip = skb.dataAt;
     return skb.headlen >= ipv4.HEADER_BYTES + tcp.HEADER_BYTES &&
       etherType(u8, skb.head.at + skb.macHeader) === ETHERTYPE_IPV4 && u8[ip] === IPV4_WITHOUT_OPTIONS &&
-      ipv4.protocol(u8, ip) === PROTOCOL_TCP && ipv4.headerChecksumOk(u8, ip);
+      ipv4.protocol(u8, ip) === PROTOCOL_TCP && ipv4.headerChecksumOk(u8, ip) && !this.#isRefusedFragment(skb);
+  }
+
+  /** 6.1 refuses fragments before it looks for their flow; 4.4 finds the flow, refuses to merge, and sends it up. */
+  #isRefusedFragment(skb: Skb): boolean {
+    return this.skbs.era === "6.1" && ipv4.isFragment(this.skbs.memory.u8, skb.dataAt);
   }
 
   /** Padding behind the packet, or any fragment bit but DF, keeps it out of GRO. */

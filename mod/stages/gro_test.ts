@@ -225,9 +225,12 @@ const RULES: readonly Rule[] = [
     expected: ["0-1:flow-end", "2", "3-5:poll-end"],
   },
   {
-    name: "a first fragment is refused, and the flow goes up first",
+    name: "a first fragment is refused; 4.4 sends the flow up first, in 6.1 it overtakes what is held",
     frames: third({ fragmentWord: DF | MF }),
-    expected: ["0-1:flow-end", "2", "3-5:poll-end"],
+    expected: {
+      "4.4": ["0-1:flow-end", "2", "3-5:poll-end"],
+      "6.1": ["2", "0-1:flow-end", "3-5:poll-end"],
+    },
   },
   {
     name: "a later fragment is of no flow and overtakes what is held",

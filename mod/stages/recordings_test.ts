@@ -11,6 +11,7 @@ import { ENGINES } from "../crypto/engines.ts";
 import { openTunnelPacket } from "../esp/tunnel_packet.ts";
 import { inputOf, type Recorder, runOf, type TestRun } from "../replay/testing.ts";
 import { ETH_HLEN } from "../wire/ethernet.ts";
+import * as ipv4 from "../wire/ipv4.ts";
 import { innerPackets, mergedPackets, rangesOf } from "./testing.ts";
 import {
   openableSa,
@@ -95,10 +96,10 @@ function compareBuffers(recording: Recording, events: Recorder): void {
   }
 }
 
-/** The packets inside, and of the outer headers all but checksum and addresses. */
+/** The packets inside what was sent, to the byte. */
 function compareEsp(recording: Recording, testRun: TestRun): void {
   const sa = openableSa(recording);
-  if (sa === undefined || recording.settings.sa![0]!.tfcpad !== undefined) return;
+  if (sa === undefined) return;
   const aead = sa.aead(ENGINES.noble);
   const packets = recording.output.map(({ bytes }) => bytes.subarray(ETH_HLEN)).filter((packet) => packet[9] === 50);
   const inner = packets.map((packet) => {
@@ -107,8 +108,21 @@ function compareEsp(recording: Recording, testRun: TestRun): void {
   });
   const order = (list: string[]): string[] => tcpFlows(recording).size > 1 ? list.toSorted() : list;
   assertEquals(order(innerPackets(testRun).map((packet) => packet.toHex())), order(inner));
-  const outer = (list: readonly Uint8Array[]): string[] => list.map((packet) => packet.subarray(0, 10).toHex());
-  assertEquals(outer(testRun.sent.map(({ bytes }) => bytes.subarray(ETH_HLEN))), outer(packets));
+  if (hasPlainOuterHeader(recording)) {
+    assertEquals(testRun.sent.map(({ bytes }) => outerFields(bytes.subarray(ETH_HLEN))), packets.map(outerFields));
+  }
+}
+
+/** Layer-2 GSO counts ids even with DF; options of the SA that change the outer header are not built. */
+function hasPlainOuterHeader({ settings }: Recording): boolean {
+  const { flags = [] } = settings.sa![0]!;
+  return settings.esp_module === false && flags.length === 0 && !settings.name.includes("dont-encap-dscp");
+}
+
+/** TOS, length, flags, time to live and protocol; the id where it does not depend on what a host sent before. */
+function outerFields(packet: Uint8Array): string {
+  const id = ipv4.dontFragment(packet, 0) ? ipv4.id(packet, 0) : "any";
+  return `${packet.subarray(0, 4).toHex()} id ${id} ${packet.subarray(6, 10).toHex()}`;
 }
 
 Deno.test({
@@ -117,20 +131,23 @@ Deno.test({
   fn: () => {},
 });
 
-for (const recording of recordings) {
-  const { name } = recording.settings;
+/** Why a recording is not compared, or undefined. */
+function whyNotCompared(recording: Recording): string | undefined {
+  const { name, gro } = recording.settings;
   const flows = tcpFlows(recording).size;
-  const reason = whyLeftOut(recording) ??
-    (flows > FLOWS_OF_A_BUCKET && recording.settings.gro === "on" && !name.includes("rxhash")
-      ? "flows share a bucket"
-      : undefined);
-  Deno.test({
-    name: `forward of 6.1 as recorded: ${name}${reason === undefined ? "" : ` (left out: ${reason})`}`,
-    ignore: reason !== undefined,
-    fn: async () => {
-      const testRun = await play(recording);
-      compareBuffers(recording, testRun.events);
-      compareEsp(recording, testRun);
-    },
+  const sharesBucket = gro === "on" && flows > FLOWS_OF_A_BUCKET && !name.includes("rxhash");
+  return whyLeftOut(recording) ?? (sharesBucket ? "more flows in a bucket than it holds" : undefined);
+}
+
+for (const [reason, left] of Map.groupBy(recordings, whyNotCompared)) {
+  if (reason === undefined) continue;
+  Deno.test({ name: `${left.length} recordings are left out: ${reason}`, ignore: true, fn: () => {} });
+}
+
+for (const recording of recordings.filter((each) => whyNotCompared(each) === undefined)) {
+  Deno.test(`forward of 6.1 as recorded: ${recording.settings.name}`, async () => {
+    const testRun = await play(recording);
+    compareBuffers(recording, testRun.events);
+    compareEsp(recording, testRun);
   });
 }

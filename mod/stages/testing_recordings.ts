@@ -20,6 +20,8 @@ export interface Settings {
   readonly name: string;
   readonly path: string;
   readonly queues: boolean;
+  /** esp4_offload was loaded: aggregates are segmented at layer 2. */
+  readonly esp_module?: boolean;
   readonly gro: "on" | "off";
   readonly rx_layout: string | readonly string[] | null;
   readonly nic_rx_csum: "on" | "off";
@@ -39,8 +41,8 @@ export interface RecordedSa {
   /** Key and salt, "0x" in front. */
   readonly key?: string;
   readonly icv_bits?: number;
-  readonly encap?: unknown;
-  readonly tfcpad?: number;
+  readonly encap?: string;
+  readonly flags?: readonly string[];
 }
 
 /** One recording. */
@@ -135,19 +137,22 @@ export function tcpFlows({ frames }: Recording): Set<string> {
   return new Set(ofTcp.map(({ bytes }) => `${bytes.subarray(26, 38)}`));
 }
 
-/** The SA of a recording, where the model can open what it sealed. */
+/** The SA of a recording, where the model has all that it uses. */
 export function openableSa({ settings }: Recording): SecurityAssociation | undefined {
   const [recorded] = settings.sa ?? [];
   if (recorded?.aead !== "rfc4106(gcm(aes))" || recorded.icv_bits !== 128) return undefined;
-  if (recorded.encap !== undefined || recorded.mode !== "tunnel") return undefined;
+  if (recorded.encap !== undefined || recorded.mode !== "tunnel" || recorded.flags?.includes("esn")) return undefined;
+  const source = parseAddress(recorded.src);
+  const destination = parseAddress(recorded.dst);
+  if (source === undefined || destination === undefined || settings.name.includes("tfcpad")) return undefined;
   const bytes = Uint8Array.fromHex(recorded.key!.slice(2));
   return new SecurityAssociation({
     spi: Number(recorded.spi),
     key: bytes.subarray(0, -4),
     salt: bytes.subarray(-4),
     mode: "tunnel",
-    source: parseAddress(recorded.src)!,
-    destination: parseAddress(recorded.dst)!,
+    source,
+    destination,
     seed: 0,
   });
 }

@@ -1,0 +1,167 @@
+/** What a gateway does with what arrives: forwards, trims, drops with a reason, lets pass by (ip_rcv, ip_forward). */
+
+import { assertEquals, assertRejects } from "@std/assert";
+import { buildPcap } from "../capture/testing.ts";
+import { ENGINES } from "../crypto/engines.ts";
+import { type CaptureInput, UnplayableError } from "../replay/run.ts";
+import { captureOf, inputOf, type Recorder, runOf, type TcpFrame, tcpFrame, type TestRun } from "../replay/testing.ts";
+import { set16 } from "../wire/bytes.ts";
+import { pseudoHeaderSumIpv4 } from "../wire/checksum.ts";
+import { ETH_HLEN } from "../wire/ethernet.ts";
+import * as ipv4 from "../wire/ipv4.ts";
+import { openTunnelPacket } from "../esp/tunnel_packet.ts";
+import { deliveries, flowOf, forwarded, innerPackets } from "./testing.ts";
+
+/** Presets without and with GRO. */
+const PRESETS = ["baseline", "nocopy", "nocopy-gro"];
+/** Longest packet that a GCM tunnel takes over a link of 1500 bytes (linux-datapath 3.2). */
+const INNER_MTU = 1446;
+
+async function forward(input: CaptureInput, preset: string, sets: readonly string[] = []): Promise<TestRun> {
+  const testRun = await runOf(input, preset, sets);
+  assertEquals(testRun.run.failures, []);
+  return testRun;
+}
+
+/** "3 ttl" for each drop. */
+function drops(events: Recorder): string[] {
+  return events.of("drop").map(({ packet, reason }) => `${packet} ${reason}`);
+}
+
+/** A copy of a good frame, changed and with its header checksum written anew. */
+function damaged(damage: (frame: Uint8Array) => void, fields: TcpFrame = {}): Uint8Array {
+  const frame = tcpFrame(fields);
+  damage(frame);
+  ipv4.writeHeaderChecksum(frame, ETH_HLEN);
+  return frame;
+}
+
+/** A frame of 60 bytes of another protocol than IP. */
+function frameOf(etherType: number): Uint8Array {
+  const frame = new Uint8Array(60).fill(0x11);
+  set16(frame, 12, etherType);
+  return frame;
+}
+
+for (const preset of PRESETS) {
+  Deno.test(`forward takes padding off before it encapsulates (${preset})`, async () => {
+    const frames = [
+      tcpFrame({ payloadBytes: 0, padding: 6 }),
+      tcpFrame({ payloadBytes: 2, padding: 4, sequence: 2000 }),
+      tcpFrame({ payloadBytes: 800, padding: 9, sequence: 3000 }),
+      tcpFrame({ payloadBytes: 1456, padding: 8, sequence: 4000 }),
+    ];
+    for (const era of ["4.4", "6.1"]) {
+      const testRun = await forward(captureOf(frames), preset, [`era=${era}`]);
+      assertEquals(innerPackets(testRun), frames.map(forwarded));
+    }
+  });
+
+  Deno.test(`forward drops what has a time to live of 1 or 0, and says so (${preset})`, async () => {
+    const frames = flowOf(4, { 1: { ttl: 1 }, 2: { ttl: 0 }, 3: { ttl: 2 } });
+    const testRun = await forward(captureOf(frames), preset);
+    assertEquals(drops(testRun.events), ["1 ttl", "2 ttl"]);
+    assertEquals(innerPackets(testRun), [frames[0]!, frames[3]!].map(forwarded));
+    assertEquals(testRun.run.tally.sum({ event: "drop" }).payloadBytes, 2 * 1460);
+  });
+
+  Deno.test(`forward decreases the time to live in the inner packet, with a right header checksum (${preset})`, async () => {
+    // Ids that bring the checksum to all its corners: a carry, 0xffff, 0x0000.
+    const frames = Array.from(
+      { length: 300 },
+      (_, i) => tcpFrame({ payloadBytes: 0, id: i * 218, ttl: 2 + i % 254, acknowledgment: i }),
+    );
+    const testRun = await forward(captureOf(frames), preset, ["engine=skip"]);
+    const inner = innerPackets(testRun);
+    assertEquals(inner.length, 300);
+    for (const [i, packet] of inner.entries()) {
+      assertEquals(ipv4.headerChecksumOk(packet, 0), true);
+      assertEquals(ipv4.ttl(packet, 0), 1 + i % 254);
+    }
+  });
+
+  Deno.test(`forward drops malformed headers (${preset})`, async () => {
+    const frames = [
+      tcpFrame(),
+      damaged((frame) => set16(frame, 16, 1501)),
+      damaged((frame) => frame[14] = 0x44, { payloadBytes: 60 }),
+      damaged((frame) => frame[14] = 0x65),
+      damaged((frame) => set16(frame, 16, 19)),
+      damaged((frame) => set16(frame, 16, 0)),
+      damaged((frame) => frame[14] = 0x4f, { payloadBytes: 6 }),
+      tcpFrame().subarray(0, 33),
+      tcpFrame().subarray(0, 14),
+    ];
+    const badSum = tcpFrame();
+    badSum[24]! ^= 0xff;
+    frames.push(badSum, tcpFrame({ sequence: 2460, id: 2 }));
+    const testRun = await forward(captureOf(frames), preset);
+    const malformed = [1, 2, 3, 4, 5, 6, 7, 8, 9].map((packet) => `${packet} malformed`);
+    assertEquals(drops(testRun.events).toSorted(), malformed);
+    assertEquals(innerPackets(testRun), [frames[0]!, frames.at(-1)!].map(forwarded));
+  });
+
+  Deno.test(`forward lets other protocols than IPv4 pass by, counted apart (${preset})`, async () => {
+    const frames = [frameOf(0x0806), tcpFrame(), frameOf(0x88cc), frameOf(0x86dd), frameOf(0x8100), new Uint8Array(10)];
+    const { run, events, sent } = await forward(captureOf(frames), preset);
+    assertEquals(sent.length, 1);
+    assertEquals(drops(events), []);
+    assertEquals(run.tally.sum({ event: "deliver" }).count, 5);
+    const arrivals = events.of("arrive").map(({ packet, reason }) => `${packet} ${reason}`);
+    assertEquals(arrivals, ["0 bypass", "1 ", "2 bypass", "3 bypass", "4 bypass", "5 bypass"]);
+    assertEquals(run.warnings.filter((warning) => warning.includes("IPv6")), [
+      "1 IPv6 packets bypass the tunnel: IPv6 is not built yet",
+    ]);
+  });
+
+  Deno.test(`forward passes IP options and fragments on as they are (${preset})`, async () => {
+    const frames = [
+      tcpFrame({ ipOptions: Uint8Array.of(1, 1, 1, 0) }),
+      tcpFrame({ ipOptions: new Uint8Array(40).fill(1), payloadBytes: 100 }),
+      tcpFrame({ fragmentWord: 0x2000, payloadBytes: 1456 }),
+      tcpFrame({ fragmentWord: 185, payloadBytes: 700 }),
+      tcpFrame({ fragmentWord: 185, payloadBytes: 1 }),
+    ];
+    const testRun = await forward(captureOf(frames), preset);
+    assertEquals(innerPackets(testRun), frames.map(forwarded));
+  });
+
+  Deno.test(`oversize=drop: ${INNER_MTU} bytes with DF pass, one more does not (${preset})`, async () => {
+    const frames = [INNER_MTU, INNER_MTU + 1, 1500].map((bytes, i) => {
+      return tcpFrame({ payloadBytes: bytes - 40, sourcePort: 40000 + i });
+    });
+    const testRun = await forward(captureOf(frames), preset, ["oversize=drop"]);
+    assertEquals(drops(testRun.events), ["1 pmtu", "2 pmtu"]);
+    assertEquals(innerPackets(testRun), [forwarded(frames[0]!)]);
+    assertEquals(testRun.sent[0]!.bytes.length, 1500 + ETH_HLEN);
+  });
+
+  Deno.test(`oversize=drop: a time to live that has run out comes before the MTU (${preset})`, async () => {
+    const { events } = await forward(captureOf([tcpFrame({ ttl: 1 }), tcpFrame({ ttl: 2 })]), preset, [
+      "oversize=drop",
+    ]);
+    assertEquals(drops(events).toSorted(), ["0 ttl", "1 pmtu"]);
+  });
+
+  Deno.test(`oversize=drop: what is too large without DF leaves in outer fragments that make the packet again (${preset})`, async () => {
+    const sizes = [INNER_MTU, INNER_MTU + 1, 1500, 1460];
+    const frames = sizes.map((bytes, i) =>
+      tcpFrame({ payloadBytes: bytes - 40, fragmentWord: 0, sourcePort: 40000 + i })
+    );
+    const testRun = await forward(captureOf(frames), preset, ["oversize=drop"]);
+    assertEquals(drops(testRun.events), []);
+    assertEquals(reassembledInner(testRun), frames.map(forwarded));
+    assertEquals(testRun.sent.length, 1 + 2 + 2 + 2);
+  });
+
+  Deno.test(`oversize=drop: three fragments where the MTU asks for them, each but the last a multiple of 8 bytes (${preset})`, async () => {
+    const frames = flowOf(6, {}, { fragmentWord: 0 });
+    const testRun = await forward(
+      captureOf(frames),
+      preset,
+      ["oversize=drop", "mtu=705", "tx_ring=64"].concat(largeFrames),
+    );
+    assertEquals(reassembledInner(testRun), frames.map(forwarded));
+  });
+}
+const largeFrames: string[] = [];
