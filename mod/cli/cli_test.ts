@@ -109,7 +109,7 @@ Deno.test("two runs, two locales, file and stdin: the same bytes in every file",
     assertEquals(outputs[1], outputs[0]);
     const unnamed = Object.entries(outputs[0]!).map((
       [name, text],
-    ) => [name, text.replaceAll("bulk-tcp-ipv4.pcap", "-")]);
+    ) => [name, text.replaceAll("bulk-tcp-ipv4.pcap", "stdin")]);
     assertEquals(outputs[2], Object.fromEntries(unnamed));
   });
 });

@@ -74,7 +74,7 @@ export function parseArguments(command: Command, args: readonly string[]): Argum
   const flags = [...command.flags, ...COMMON_FLAGS];
   const withValue = flags.filter((flag) => flag.value !== undefined).map((flag) => flag.name);
   const switches = flags.filter((flag) => flag.value === undefined).map((flag) => flag.name);
-  const parsed = parseArgs(args, {
+  const parsed = parseArgs(joinDashes(args, flags), {
     string: ["_", ...withValue],
     boolean: switches,
     collect: withValue,
@@ -88,6 +88,21 @@ export function parseArguments(command: Command, args: readonly string[]): Argum
     }
   }
   return new Arguments(parsed._.map(String), values, new Set(switches.filter((name) => parsed[name] === true)));
+}
+
+/** The parser takes a lone `-` behind a flag for another flag: `--write-pcap -` becomes `--write-pcap=-`. */
+function joinDashes(args: readonly string[], flags: readonly Flag[]): string[] {
+  const withValue = flags.filter((flag) => flag.value !== undefined);
+  const spellings = new Set(
+    withValue.flatMap(({ name, short }) => short === undefined ? [`--${name}`] : [`--${name}`, `-${short}`]),
+  );
+  const joined: string[] = [];
+  for (const arg of args) {
+    const before = joined.at(-1);
+    if (arg === "-" && before !== undefined && spellings.has(before)) joined[joined.length - 1] = `${before}=-`;
+    else joined.push(arg);
+  }
+  return joined;
 }
 
 function placeholder(flags: readonly Flag[], name: string): string {

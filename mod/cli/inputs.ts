@@ -52,7 +52,7 @@ function fileInput(path: string): CaptureInput {
 async function stdinInput(passes: number): Promise<CaptureInput> {
   const spooled = passes > 1 ? await spoolStdin() : undefined;
   return {
-    name: STDIN,
+    name: "stdin",
     open(): Promise<OpenInput> {
       if (spooled !== undefined) return Promise.resolve(chunksInput(spooled));
       return Promise.resolve({ read: (into) => Deno.stdin.read(into), close: () => {} });

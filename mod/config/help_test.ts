@@ -35,7 +35,7 @@ Deno.test("renderKeys() shows a key with what it takes, why, where it acts and w
     const part of [
       "gso=off|xfrm (default off)\n    Who segments",
       "Not built yet: l2.",
-      "rx_ring=1..4096 descriptors (default 512)",
+      "rx_ring=1..4096 descriptors (default 128)",
       "Slides: RX: only linearize if the buffer is not writable.",
       "Acts on: forward, send, host-to-host; idle with tx_tail=linearize.",
       ...KEY_NAMES,

@@ -41,7 +41,7 @@ export interface OpenInput extends ByteSource {
 
 /** A capture that can be opened; more than once where a run needs that. */
 export interface CaptureInput {
-  /** File name without folders, or `-`. */
+  /** File name without folders, or `stdin`. */
   readonly name: string;
   /** Opens it from its start; throws CaptureError when that fails. */
   open(): Promise<OpenInput>;

@@ -15,18 +15,18 @@ import { CapturePacket, type CaptureReader } from "../capture/mod.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { EVENT, NONE, REASON, STAGE } from "../ledger/schema.ts";
 import type { Engine } from "../sim/engine.ts";
-import { RxFrame, writeFrame } from "../skb/dma.ts";
+import { RX_BUFFER_BYTES, RxFrame, writeFrame } from "../skb/dma.ts";
 import type { Memory } from "../skb/memory.ts";
 import type { IngressGate } from "../stages/ingress_gate.ts";
 import type { RxRing } from "../stages/rx_ring.ts";
-import { set16 } from "../wire/bytes.ts";
-import { finish, partialSum, pseudoHeaderSumIpv4 } from "../wire/checksum.ts";
+import { get16, set16 } from "../wire/bytes.ts";
+import { combine, finish, partialSum, pseudoHeaderSumIpv4 } from "../wire/checksum.ts";
 import { ETH_HLEN, ETHERTYPE_IPV4, ETHERTYPE_IPV6, VLAN_HLEN } from "../wire/ethernet.ts";
 import { FlowTable } from "../wire/flow_table.ts";
 import { FrameFacts } from "../wire/frame_facts.ts";
 import { PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ip_protocol.ts";
 import { OFFSET_CHECKSUM as TCP_OFFSET_CHECKSUM } from "../wire/tcp.ts";
-import { holdsOnlyPseudoHeaderSum, transportChecksumOkIpv4 } from "../wire/transport_checksum.ts";
+import { holdsOnlyPseudoHeaderSum } from "../wire/transport_checksum.ts";
 import { OFFSET_CHECKSUM as UDP_OFFSET_CHECKSUM } from "../wire/udp.ts";
 import type { IsLocal } from "./locality.ts";
 
@@ -180,15 +180,18 @@ export class Traffic {
     if (cut) this.oddities.cut += 1;
     const field = checksumField(facts);
     if (field < 0) return;
-    const shift = frame.buffers[0]!.at - this.#packet.offset;
-    const ipAt = facts.ipAt + shift;
-    const transportAt = facts.transportAt + shift;
+    const ipAt = frame.buffers[0]!.at + facts.ipAt - this.#packet.offset;
     const left = !cut && holdsOnlyPseudoHeaderSum(u8, ipAt, facts.transportBytes);
     if (left) this.oddities.checksumLeft += 1;
-    const inOneBuffer = frame.buffers.length === 1;
-    if ((cut || left) && inOneBuffer) writeChecksum(u8, facts, transportAt, field);
+    const transportOffset = facts.transportAt - this.#packet.offset;
+    const fieldAt = frame.buffers[0]!.at + transportOffset + field;
+    if (cut || left) {
+      set16(u8, fieldAt, 0);
+      set16(u8, fieldAt, finish(transportSum(u8, frame, facts, transportOffset)));
+    }
     if (!this.options.verifyChecksums) return;
-    frame.checksumGood = !inOneBuffer || transportChecksumOkIpv4(u8, ipAt, transportAt, facts.transportBytes);
+    const none = facts.protocol === PROTOCOL_UDP && get16(u8, fieldAt) === 0;
+    frame.checksumGood = none || transportSum(u8, frame, facts, transportOffset) === 0xffff;
   }
 }
 
@@ -200,8 +203,17 @@ function checksumField(facts: FrameFacts): number {
   return NONE;
 }
 
-function writeChecksum(u8: Uint8Array, facts: FrameFacts, transportAt: number, field: number): void {
-  set16(u8, transportAt + field, 0);
-  const pseudo = pseudoHeaderSumIpv4(facts.source, facts.destination, facts.protocol, facts.transportBytes);
-  set16(u8, transportAt + field, finish(partialSum(u8, transportAt, facts.transportBytes, pseudo)));
+/** Sum over pseudo-header and transport bytes, which begin at `offset` in the frame and go on from buffer to buffer. */
+function transportSum(u8: Uint8Array, frame: RxFrame, facts: FrameFacts, offset: number): number {
+  const { source, destination, protocol, transportBytes } = facts;
+  let sum = pseudoHeaderSumIpv4(source, destination, protocol, transportBytes);
+  for (let done = 0; done < transportBytes;) {
+    const at = offset + done;
+    const inBuffer = at % RX_BUFFER_BYTES;
+    const bytes = Math.min(RX_BUFFER_BYTES - inBuffer, transportBytes - done);
+    const buffer = frame.buffers[(at - inBuffer) / RX_BUFFER_BYTES]!;
+    sum = combine(sum, partialSum(u8, buffer.at + inBuffer, bytes), done);
+    done += bytes;
+  }
+  return sum;
 }

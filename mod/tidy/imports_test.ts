@@ -34,7 +34,7 @@ interface Import {
 function* sourceFiles(folder: URL): Generator<URL> {
   for (const entry of Deno.readDirSync(folder)) {
     if (entry.isDirectory) yield* sourceFiles(new URL(`${entry.name}/`, folder));
-    else if (/\.ts$/.test(entry.name) && !/(_test|_bench)\.ts$|^testing\.ts$/.test(entry.name)) {
+    else if (/\.ts$/.test(entry.name) && !/(_test|_bench)\.ts$|^testing.*\.ts$/.test(entry.name)) {
       yield new URL(entry.name, folder);
     }
   }
