@@ -58,15 +58,17 @@ export interface ForwardPath {
 export function buildForwardPath(parts: PathParts): ForwardPath {
   const { config, engine, ledger, sa } = parts;
   const skbs = new SkbMemory(new Memory({ poison: parts.poison }), ledger, config.era);
+  const mtu = config.oversize === "grow" ? Infinity : config.mtu;
+  // A packet that may be cut leaves in two fragments at most: what ESP adds is less than the smallest MTU.
+  const insideMax = mtu === Infinity ? config.qdisc_limit : Math.max(1, Math.floor(config.qdisc_limit / 2));
   const host: Host = {
     config,
     ledger,
     skbs,
     cpu: new Cpu<Skb>(0, engine, ledger),
-    gate: new IngressGate(config.qdisc_limit),
+    gate: new IngressGate(insideMax),
   };
   const espHeaderBytes = headerBytes(sa.mode, sa.ivBytes);
-  const mtu = config.oversize === "grow" ? Infinity : config.mtu;
   const inside = mtu === Infinity ? mtu : innerMtu(mtu, sa.mode, espHeaderBytes, sa.blockBytes, sa.icvBytes);
   const nic = new TxNic(host, engine, config.tx_ring, config.link_gbps, parts.tap);
   const qdisc = new Qdisc(host, nic, config.qdisc_limit);

@@ -223,8 +223,7 @@ function requirePlayable(name: string, reader: CaptureReader, traffic: Traffic):
   if (traffic.oddities.ignored > 0) {
     throw new UnplayableError(`Cannot replay ${name}: none of its packets comes from our host (tunnel=local)`);
   }
-  const why = traffic.oddities.ipv6 > 0
-    ? `it holds ${traffic.oddities.ipv6} IPv6 packets, which are not built yet`
-    : "";
-  throw new UnplayableError(`Cannot replay ${name}: there is no IPv4 packet in it${why === "" ? "" : `, ${why}`}`);
+  const { ipv6 } = traffic.oddities;
+  const why = ipv6 > 0 ? `it holds ${ipv6} IPv6 packets` : "tagged, PPPoE and MPLS frames and IPv6 are not built yet";
+  throw new UnplayableError(`Cannot replay ${name}: there is no IPv4 packet directly over Ethernet in it (${why})`);
 }

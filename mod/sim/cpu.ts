@@ -80,7 +80,7 @@ export class Cpu<Item> implements Actor {
     this.#raised[number] = false;
   }
 
-  /** Raises a softirq at `timeNs` (from a device) or now (from the CPU itself); raising it twice is once. */
+  /** Raises a softirq at `timeNs`, the present (of a device) or earlier; raising it twice is once. */
   raise(number: number, timeNs: number): void {
     this.#raised[number] = true;
     if (this.#scheduled || this.#inStep) return;

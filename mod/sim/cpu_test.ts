@@ -149,9 +149,10 @@ Deno.test("Cpu starts an idle softirq when it is raised, and a busy one when the
   machine.onSoftirq(SOFTIRQ.netTx, () => log.push(`tx ${cpu.nowNs}`));
   machine.at(1000, (nowNs) => cpu.raise(SOFTIRQ.netRx, nowNs));
   machine.at(1040, (nowNs) => cpu.raise(SOFTIRQ.netTx, nowNs));
+  machine.at(1070, (nowNs) => log.push(`device ${nowNs}`));
   machine.at(5000, (nowNs) => cpu.raise(SOFTIRQ.netTx, nowNs));
   machine.run();
-  assertEquals(log, ["rx 1000", "tx 1100", "tx 5000"]);
+  assertEquals(log, ["rx 1000", "device 1070", "tx 1100", "tx 5000"]);
   assertEquals([cpu.busyNs, cpu.busyPs], [100, 0]);
 });
 
@@ -163,10 +164,20 @@ Deno.test("Cpu lets other actors act between two steps, and never sees their tim
     machine.spend(30_000);
   };
   machine.onSoftirq(SOFTIRQ.netRx, step, step, step, step);
-  for (const timeNs of [0, 29, 30, 75, 200]) machine.at(timeNs, (nowNs) => log.push(`device ${nowNs}`));
+  for (const timeNs of [0, 29, 30, 60, 75, 200]) machine.at(timeNs, (nowNs) => log.push(`device ${nowNs}`));
   cpu.raise(SOFTIRQ.netRx, 0);
   machine.run();
-  const expected = ["device 0", "step 0", "device 29", "device 30", "step 30", "step 60", "device 75", "step 90"];
+  const expected = [
+    "device 0",
+    "step 0",
+    "device 29",
+    "device 30",
+    "step 30",
+    "device 60",
+    "step 60",
+    "device 75",
+    "step 90",
+  ];
   assertEquals(log, [...expected, "device 200"]);
 });
 
@@ -227,7 +238,7 @@ Deno.test("Cpu busy time is the sum of all prices, and the clock does not depend
 Deno.test("Cpu keeps the remainder while it works on, and drops it at an idle gap, where busy time keeps it", () => {
   const machine = new Machine();
   const { cpu } = machine;
-  machine.onSoftirq(SOFTIRQ.netRx, () => machine.spend(1600));
+  machine.onSoftirq(SOFTIRQ.netRx, () => machine.spend(1900));
   const startsNs: number[] = [];
   for (const timeNs of [10, 11, 20]) {
     machine.at(timeNs, (nowNs) => {
@@ -236,8 +247,8 @@ Deno.test("Cpu keeps the remainder while it works on, and drops it at an idle ga
     });
   }
   machine.run();
-  // 10 + 1.6 = 11.6; raised at 11, so the work goes on: 13.2; then an idle gap up to 20: 21.6.
-  assertEquals([cpu.nowNs, machine.busyPs], [21, 4800]);
+  // 10 + 1.9 = 11.9; raised at 11, so the work goes on: 13.8; then an idle gap up to 20: 21.9.
+  assertEquals([cpu.nowNs, machine.busyPs], [21, 5700]);
   assertEquals(machine.rows.map(([tNs]) => tNs), [10, 11, 20]);
   assertEquals(startsNs, [0, 11, 13]);
 });

@@ -8,7 +8,7 @@ import { assertSameBytes, SkbFixture } from "./testing.ts";
 function knownSkb(fixture: SkbFixture): Skb {
   const skb = fixture.build({ request: 704, headroom: 64, linear: 100, frags: [50] });
   Object.assign(skb, { macHeader: 50, networkHeader: 64, transportHeader: 84, ipSummed: CHECKSUM.partial });
-  Object.assign(skb, { packet: 7, payloadBytes: 98, flow: 3, hash: 0xabcd });
+  Object.assign(skb, { packet: 7, payloadBytes: 98, flow: 3, hash: 0xabcd, members: [7, 8] });
   Object.assign(skb.head, { gsoSize: 49, gsoSegs: 2, gsoFixedId: true });
   return skb;
 }
@@ -16,7 +16,7 @@ function knownSkb(fixture: SkbFixture): Skb {
 function facts(skb: Skb): number[] {
   const headers = [skb.macHeader, skb.networkHeader, skb.transportHeader].map((offset) => offset - skb.data);
   const gso = [skb.head.gsoSize, skb.head.gsoSegs, Number(skb.head.gsoFixedId)];
-  return [...headers, skb.ipSummed, skb.packet, skb.payloadBytes, skb.flow, skb.hash, ...gso];
+  return [...headers, ...skb.members!, skb.ipSummed, skb.packet, skb.payloadBytes, skb.flow, skb.hash, ...gso];
 }
 
 Deno.test("clone() and all copies carry on what is known about the packet, headers at the same distance", () => {

@@ -173,6 +173,15 @@ Deno.test("cowData() copies the whole frag_list of a clone, whose members it sha
   assertEquals(cowAndFree(fixture, skb, 18, twin)[1], [["expand-head", 180], ["skb-copy", 140], ["skb-copy", 140]]);
 });
 
+Deno.test("cowData() adds 128 bytes of slack to the tailroom that it lacks", () => {
+  const fixture = new SkbFixture();
+  for (const [tailbits, endOffset] of [[600 + 896, 1728], [600 + 897, 3776]]) {
+    const skb = fixture.build({ request: 704, headroom: 0, linear: 104 });
+    cowData(fixture.skbs, skb, tailbits!);
+    assertEquals(skb.head.endOffset, endOffset!);
+  }
+});
+
 Deno.test("cowData() of an ESP frame in a page fragment copies 114 + 1464 bytes (worked example of 2.4)", () => {
   const fixture = new SkbFixture("4.4");
   const skb = fixture.skbs.napiAllocSkb(256);

@@ -154,7 +154,7 @@ Deno.test("linearize() pulls all paged bytes of every small shape", () => {
 
 Deno.test("cowData() makes every small shape writable, with the copies of the byte table and room for the trailer", () => {
   for (const one of CASES) {
-    for (const tailbits of [0, 5, 6, 12, 13, 90, 91, 149, 150, 550, 551]) {
+    for (const tailbits of [0, 5, 6, 12, 13, 90, 91, 149, 150, 550, 551, 1005]) {
       const operate = (skb: Skb): void => {
         const members = one.shape.members!.length;
         const result = cowData(fixture.skbs, skb, tailbits);

@@ -86,8 +86,9 @@ export class TxNic implements Actor {
   wake(nowNs: number): void {
     if (nowNs >= this.#nextEventNs) this.#nextEventNs = Infinity;
     this.host.cpu.raise(SOFTIRQ.netTx, nowNs);
-    const lastEndNs = this.#ends.at(-1);
-    if (lastEndNs !== undefined && lastEndNs > nowNs) this.#arm(lastEndNs);
+    const roomNs = this.isStopped ? this.#roomNs() : -Infinity;
+    const nextNs = roomNs > nowNs ? roomNs : this.#ends.at(-1) ?? -Infinity;
+    if (nextNs > nowNs) this.#arm(nextNs);
   }
 
   #complete(): void {
@@ -141,11 +142,15 @@ export class TxNic implements Actor {
     if (this.isStopped) return;
     this.isStopped = true;
     this.#wakeAt = descriptors;
+    this.#arm(this.#roomNs());
+  }
+
+  /** When as many descriptors will be free as the stopped queue waits for. */
+  #roomNs(): number {
     let free = this.#free;
-    for (let i = this.#first; i < this.#ring.length; i++) {
-      free += descriptorsOf(this.#ring[i]!);
-      if (free >= descriptors) return this.#arm(this.#ends[i]!);
-    }
+    let frame = this.#first;
+    while (free < this.#wakeAt && frame < this.#ring.length) free += descriptorsOf(this.#ring[frame++]!);
+    return frame === 0 ? -Infinity : this.#ends[frame - 1]!;
   }
 
   /** Asks for an interrupt at `tNs`, unless one is due before. */

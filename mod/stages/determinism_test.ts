@@ -1,0 +1,123 @@
+/** The same capture gives the same events, however it is read: in small pieces, through small windows, twice. */
+
+import { assertEquals, assertNotEquals } from "@std/assert";
+import { openCapture, sourceOfBytes } from "../capture/mod.ts";
+import { buildPcap, sourceInSteps } from "../capture/testing.ts";
+import { resolveConfig } from "../config/resolve.ts";
+import { priceOf } from "../cost/profile.ts";
+import { PROFILES } from "../cost/profiles.ts";
+import { testSecurityAssociation } from "../esp/sa.ts";
+import { Ledger } from "../ledger/ledger.ts";
+import { buildForwardPath } from "../replay/forward_path.ts";
+import { type EventRow, inputOf, Recorder, runOf, tcpFrame } from "../replay/testing.ts";
+import { Traffic } from "../replay/traffic.ts";
+import { Engine } from "../sim/engine.ts";
+import { interleaved } from "./testing.ts";
+
+/** Bulk flows, acknowledgments, damage, other protocols: a capture of 700 packets. */
+function mixedCapture(): Uint8Array {
+  const frames = interleaved(5, 130, { payloadBytes: 1448 });
+  for (let i = 0; i < 25; i++) frames.splice(i * 20, 0, tcpFrame({ payloadBytes: 0, acknowledgment: i, padding: 6 }));
+  for (let i = 0; i < 24; i++) {
+    frames.splice(i * 27, 0, tcpFrame({ payloadBytes: 300 + i, checksumError: i % 2, ttl: i % 5 }));
+  }
+  frames.push(new Uint8Array(60));
+  return buildPcap({}, frames.map((bytes, i) => ({ seconds: 1, fraction: i, bytes })));
+}
+
+const FILE = mixedCapture();
+const CONFIGURATIONS: readonly (readonly [string, readonly string[]])[] = [
+  ["baseline", []],
+  ["nocopy-gro", ["era=6.1", "link_gbps=1", "tx_ring=16", "qdisc_limit=50"]],
+  ["nocopy-gro", ["rx_ring=8", "link_gbps=0.3"]],
+];
+
+/** Rows of a run that reads through a window of `windowBytes` bytes; everything else is as in `replay()`. */
+async function throughWindow(preset: string, sets: readonly string[], windowBytes: number): Promise<EventRow[]> {
+  const { config } = resolveConfig({ preset, sets: [...sets, "engine=skip"] });
+  const events = new Recorder();
+  const ledger = new Ledger(priceOf(PROFILES.get("published")!), [events]);
+  const engine = new Engine();
+  const sa = testSecurityAssociation(1);
+  const path = buildForwardPath({ config, engine, ledger, sa, aead: null, tap: null, poison: true });
+  const { host, ring } = path;
+  const reader = await openCapture(sourceOfBytes(FILE), "window", windowBytes);
+  const traffic = new Traffic(reader, { engine, ledger, memory: host.skbs.memory, ring, gate: host.gate }, {
+    isLocal: () => true,
+    mtu: config.mtu,
+    verifyChecksums: config.gro === "on",
+    linkType: 1,
+  });
+  engine.paused = true;
+  while (engine.paused || !engine.run()) traffic.resume(await reader.fill());
+  path.release();
+  ledger.finish();
+  return events.rows;
+}
+
+/** Rows of arrivals, and rows of everything else: each in order. */
+function apart(rows: readonly EventRow[]): EventRow[][] {
+  const isArrival = (row: EventRow): boolean => row.stage === "rx-ring";
+  return [rows.filter(isArrival), rows.filter((row) => !isArrival(row))];
+}
+
+for (const [preset, sets] of CONFIGURATIONS) {
+  const name = [preset, ...sets].join(" ");
+
+  Deno.test(`two runs write the same rows (${name})`, async () => {
+    const first = await runOf(inputOf(FILE), preset, [...sets, "engine=skip"]);
+    const second = await runOf(inputOf(FILE), preset, [...sets, "engine=skip"]);
+    assertEquals(first.run.failures, []);
+    assertEquals(second.events.rows, first.events.rows);
+    assertEquals(second.sent, first.sent);
+    assertEquals(second.run.captureSha256, first.run.captureSha256);
+  });
+
+  Deno.test(`a source that gives its bytes in odd pieces gives the same rows (${name})`, async () => {
+    const whole = await runOf(inputOf(FILE), preset, [...sets, "engine=skip"]);
+    for (const steps of [[1, 2, 3, 5, 7], [65536], [16, 1], [1500, 0, 3]]) {
+      const input = {
+        name: "built.pcap",
+        open: () => Promise.resolve({ ...sourceInSteps(FILE, steps), close: () => {} }),
+      };
+      const pieces = await runOf(input, preset, [...sets, "engine=skip"]);
+      assertEquals(pieces.events.rows, whole.events.rows);
+      assertEquals(pieces.run.captureSha256, whole.run.captureSha256);
+    }
+  });
+
+  Deno.test(`windows of any size give the same rows (${name})`, async () => {
+    const { events } = await runOf(inputOf(FILE), preset, [...sets, "engine=skip"]);
+    assertEquals(await throughWindow(preset, sets, 1 << 22), events.rows);
+    for (const windowBytes of [1 << 18, 100_000, 5000, 2000]) {
+      assertEquals(apart(await throughWindow(preset, sets, windowBytes)), apart(events.rows), `${windowBytes}`);
+    }
+  });
+
+  Deno.test(`an engine that encrypts, one that does not, and none write the same rows (${name})`, async () => {
+    const rows = async (engine: string): Promise<EventRow[]> => {
+      return (await runOf(inputOf(FILE), preset, [...sets, `engine=${engine}`])).events.rows;
+    };
+    const skipped = await rows("skip");
+    assertEquals(await rows("noble"), skipped);
+    const { events } = await unwatched(preset, sets);
+    assertEquals(events.rows, skipped);
+  });
+}
+
+/** A run whose frames nobody looks at: nothing is encrypted. */
+async function unwatched(preset: string, sets: readonly string[]): Promise<{ events: Recorder }> {
+  const { replay } = await import("../replay/run.ts");
+  const events = new Recorder();
+  const resolved = resolveConfig({ preset, sets });
+  const run = await replay({ input: inputOf(FILE), resolved, profile: PROFILES.get("published")!, folds: [events] });
+  assertEquals(run.engine, undefined);
+  return { events };
+}
+
+Deno.test("the seed changes the bytes on the wire, not the rows", async () => {
+  const one = await runOf(inputOf(FILE), "nocopy", ["engine=skip", "seed=1"]);
+  const two = await runOf(inputOf(FILE), "nocopy", ["engine=skip", "seed=2"]);
+  assertEquals(two.events.rows, one.events.rows);
+  assertNotEquals(two.sent, one.sent);
+});
