@@ -67,12 +67,12 @@ function assertOneLine({ stderr }: Outcome, pattern: RegExp): void {
   assertMatch(stderr, pattern);
 }
 
-Deno.test("replay -o writes summary.csv, copies.csv and run.json, and nothing else", async () => {
+Deno.test("replay -o writes summary.csv, copies.csv, series.csv and run.json, and nothing else", async () => {
   await inFolder(async (folder) => {
     const { code, stdout } = await tailbits(["replay", FIXTURE, "-c", "baseline", "-o", `${folder}/new/out`]);
     assertEquals(code, 0);
     const files = filesBelow(`${folder}/new/out`);
-    assertEquals(Object.keys(files), ["copies.csv", "run.json", "summary.csv"]);
+    assertEquals(Object.keys(files), ["copies.csv", "run.json", "series.csv", "summary.csv"]);
     assertEquals(files["summary.csv"], stdout);
     const [row] = parse(stdout, { skipFirstRow: true });
     assertEquals([row!["packets_in"], row!["copied_bytes"], row!["linearized"]], ["4770", "5235256", "3100"]);
@@ -114,6 +114,23 @@ Deno.test("two runs, two locales, file and stdin: the same bytes in every file",
   });
 });
 
+Deno.test("--trace writes a row per packet and per event; --columns, --delimiter and --bom shape what is printed", async () => {
+  await inFolder(async (folder) => {
+    const shape = ["--columns", "config,copied_bytes", "--delimiter", "tab", "--bom"];
+    const args = ["replay", FIXTURE, "-c", "nocopy-gro", "-q", "-o", folder, "--trace", "packets,events", ...shape];
+    const { code, stdout } = await tailbits(args);
+    assertEquals([code, stdout], [0, "\ufeffconfig\tcopied_bytes\nnocopy-gro\t4646912\n"]);
+    const files = filesBelow(folder);
+    const names = ["copies.csv", "events.csv", "packets.csv", "run.json", "series.csv", "summary.csv"];
+    assertEquals(Object.keys(files), names);
+    const packets = parse(files["packets.csv"]!.slice(3), { skipFirstRow: true, separator: "\t" });
+    assertEquals([packets.length, packets[0]!["packet"], packets.at(-1)!["packet"]], [4770, "1", "4770"]);
+    const copied = packets.reduce((sum, row) => sum + Number(row["copied_bytes"]), 0);
+    assertEquals(copied, 4646912);
+    assertMatch(files["events.csv"]!, /^\xef\xbb\xbft_ns\tcpu\tstage\tevent\treason\t/);
+  });
+});
+
 Deno.test("the engine changes no figure and no frame", async () => {
   const rows = [];
   for (const engine of ["auto", "noble", "skip"]) {
@@ -132,7 +149,16 @@ const REFUSED_INPUT: [string, Uint8Array, RegExp][] = [
 for (const [what, bytes, reason] of REFUSED_INPUT) {
   Deno.test(`replay refuses ${what}: one line, exit 3, nothing left behind`, async () => {
     await inFolder(async (folder) => {
-      const files = ["-o", `${folder}/out`, "--write-pcap", `${folder}/esp.pcap`, "--write-sa", `${folder}/sa`];
+      const files = [
+        "-o",
+        `${folder}/out`,
+        "--trace",
+        "packets,events",
+        "--write-pcap",
+        `${folder}/esp.pcap`,
+        "--write-sa",
+        `${folder}/sa`,
+      ];
       const outcome = await tailbits(["replay", "-", ...files], { stdin: bytes });
       assertEquals(outcome.code, 3);
       assertOneLine(outcome, reason);
@@ -169,7 +195,11 @@ const REFUSED_USAGE: [readonly string[], RegExp][] = [
   [["replay"], /no capture is named/],
   [["replay", FIXTURE, "--formt", "csv"], /nearest is --format/],
   [["replay", FIXTURE, "--format", "cvs"], /nearest: csv/],
-  [["replay", FIXTURE, "--trace", "packets"], /not built yet/],
+  [["replay", FIXTURE, "--trace", "packets"], /without -o/],
+  [["replay", FIXTURE, "--trace", "packts", "-o", "x"], /nearest: packets/],
+  [["replay", FIXTURE, "--columns", "run,copyed_bytes"], /nearest is copied_bytes/],
+  [["replay", FIXTURE, "--delimiter", "::"], /one character/],
+  [["replay", FIXTURE, "--sa", "x"], /not built yet/],
   [["replay", FIXTURE, "-c"], /value is missing/],
   [["replay", FIXTURE, "-c", "nocpy"], /nearest is nocopy/],
   [["replay", FIXTURE, "-c", "linux-6.1"], /not built yet/],
@@ -247,8 +277,10 @@ Deno.test("replay --check is content with every preset, and several captures mak
     assertEquals(Object.keys(filesBelow(`${folder}/out`)).sort(), [
       "1-bulk-tcp-ipv4.pcap/copies.csv",
       "1-bulk-tcp-ipv4.pcap/run.json",
+      "1-bulk-tcp-ipv4.pcap/series.csv",
       "2-=1+1.pcap/copies.csv",
       "2-=1+1.pcap/run.json",
+      "2-=1+1.pcap/series.csv",
       "summary.csv",
     ]);
   });

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Column, renderCsv, renderJson, renderMarkdown, renderTable } from "../report/columns.ts";
+import { type Column, type CsvStyle, renderCsv, renderJson, renderMarkdown, renderTable } from "../report/columns.ts";
 import { nearest } from "../config/nearest.ts";
 import { UsageError } from "./errors.ts";
 
@@ -34,10 +34,11 @@ export function render<Row>(
   columns: readonly Column<Row>[],
   short: readonly Column<Row>[],
   rows: readonly Row[],
+  style: CsvStyle,
 ): string {
   switch (format) {
     case "csv":
-      return renderCsv(columns, rows);
+      return renderCsv(columns, rows, style);
     case "json":
       return renderJson(columns, rows);
     case "md":

@@ -9,6 +9,8 @@ import { writeAll } from "./terminal.ts";
 
 /** Temporary files of this process; removed when it is interrupted or fails. */
 const temporary = new Set<string>();
+/** Folders that this process has made, the uppermost first. */
+const made: string[] = [];
 
 /** A file that is written piece by piece and appears under its name when it is complete. */
 export class OutputFile {
@@ -63,15 +65,40 @@ export function writeFiles(files: ReadonlyMap<string, string>): void {
 
 function makeFolderOf(path: string): void {
   const folder = path.replace(/\/?[^/]*$/, "");
-  if (folder === "") return;
+  if (folder !== "") makeFolder(folder);
+}
+
+/** Makes a folder and those above it, where they are not there. */
+export function makeFolder(folder: string): void {
   try {
-    Deno.mkdirSync(folder, { recursive: true });
+    for (const path of missingFolders(folder)) {
+      Deno.mkdirSync(path);
+      made.push(path);
+    }
   } catch (error) {
     throw new OutputError(`Cannot make folder ${folder}: ${systemReason(error)}`);
   }
 }
 
-/** Removes what is not complete; never fails. */
+/** The folder and those above it that are not there, the uppermost first. */
+function missingFolders(folder: string): string[] {
+  const missing: string[] = [];
+  for (let path = folder.replace(/\/+$/, ""); path !== "" && !isFolder(path); path = path.replace(/\/*[^/]*$/, "")) {
+    missing.unshift(path);
+  }
+  return missing;
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** Removes what is not complete, and the folders that were made for it; never fails. */
 export function removeTemporaryFiles(): void {
   for (const path of temporary) {
     try {
@@ -81,6 +108,13 @@ export function removeTemporaryFiles(): void {
     }
   }
   temporary.clear();
+  for (const path of made.splice(0).reverse()) {
+    try {
+      Deno.removeSync(path);
+    } catch {
+      // It is not empty, so it has its use.
+    }
+  }
 }
 
 /** Ctrl-C leaves nothing half-written behind. */

@@ -44,5 +44,4 @@ export const PLANNED_KEYS: Readonly<Record<string, string>> = {
   esn: "extended sequence numbers",
   ip: "version of the outer IP header",
   replay_window: "size of the replay window",
-  interval_us: "interval of series.csv",
 };

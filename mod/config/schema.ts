@@ -242,6 +242,14 @@ export const KEYS = {
     paths: EVERY_PATH,
     doc: "The cost profile that prices events: the name of a shipped one, or a file.",
   },
+  interval_us: {
+    kind: "text",
+    pattern: "^(auto|[1-9][0-9]{0,8})$",
+    expects: "auto or a whole number of microseconds",
+    default: "auto",
+    paths: EVERY_PATH,
+    doc: "Length of an interval of series.csv; auto is about a hundredth of the run, 1, 2 or 5 times a power of ten.",
+  },
   seed: {
     kind: "integer",
     minimum: 0,

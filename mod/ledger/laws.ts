@@ -49,8 +49,8 @@ export function brokenLaws(tally: Tally, end: EndState): string[] {
   const made = tally.sum({ event: "alloc" }).rows + tally.sum({ event: "clone" }).rows;
   equal("allocated = freed + live", made, tally.sum({ event: "free" }).rows);
   equal("memory is given back", end.liveBlocks, 0);
-  const enqueued = tally.sum({ event: "enqueue" }).rows;
-  equal("enqueued = dequeued + queued", enqueued, tally.sum({ event: "dequeue" }).rows + end.queuedPackets);
+  const enqueued = tally.sum({ event: "enqueue" }).rows + tally.sum({ event: "requeue" }).rows;
+  equal("enqueued + requeued = dequeued + queued", enqueued, tally.sum({ event: "dequeue" }).rows + end.queuedPackets);
   equal("sum of costs = busy time of the CPUs", tally.costPs, end.busyPs);
   const capacityPs = end.elapsedNs * end.cpus * PS_PER_NS;
   if (end.busyPs > capacityPs) broken.push(`no CPU above 100 %: ${end.busyPs} ps busy of ${capacityPs} ps`);

@@ -65,9 +65,9 @@ const TAMPERED: [what: string, rows: TestRow[], end: Partial<EndState>, laws: st
   ["a clone never freed", [{ event: "clone" }], {}, ["allocated = freed + live: 4 against 3"]],
   ["a buffer freed twice", [{ event: "free" }], {}, ["allocated = freed + live: 3 against 4"]],
   ["a block leaked", [], { liveBlocks: 1 }, ["memory is given back: 1 against 0"]],
-  ["a packet lost in a queue", [{ event: "enqueue" }], {}, ["enqueued = dequeued + queued: 3 against 2"]],
-  ["a packet dequeued twice", [{ event: "dequeue" }], {}, ["enqueued = dequeued + queued: 2 against 3"]],
-  ["a queue misread", [], { queuedPackets: 0 }, ["enqueued = dequeued + queued: 2 against 1"]],
+  ["a packet lost in a queue", [{ event: "enqueue" }], {}, ["enqueued + requeued = dequeued + queued: 3 against 2"]],
+  ["a packet dequeued twice", [{ event: "dequeue" }], {}, ["enqueued + requeued = dequeued + queued: 2 against 3"]],
+  ["a queue misread", [], { queuedPackets: 0 }, ["enqueued + requeued = dequeued + queued: 2 against 1"]],
   [
     "work that no CPU did",
     [{ event: "visit", costPs: 1 }],

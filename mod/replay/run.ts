@@ -225,5 +225,7 @@ function requirePlayable(name: string, reader: CaptureReader, traffic: Traffic):
   }
   const { ipv6 } = traffic.oddities;
   const why = ipv6 > 0 ? `it holds ${ipv6} IPv6 packets` : "tagged, PPPoE and MPLS frames and IPv6 are not built yet";
-  throw new UnplayableError(`Cannot replay ${name}: there is no IPv4 packet directly over Ethernet in it (${why})`);
+  throw new UnplayableError(
+    `Cannot replay ${name}: there is no IPv4 packet in it that lies directly over Ethernet (${why})`,
+  );
 }

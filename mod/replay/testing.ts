@@ -184,7 +184,7 @@ export async function runOf(
   input: CaptureInput,
   preset: string,
   sets: readonly string[] = [],
-  options: Partial<ReplayRequest> = {},
+  options: Partial<ReplayRequest> & { foldsBeside?: readonly Fold[] } = {},
 ): Promise<TestRun> {
   const events = new Recorder();
   const sent: SentFrame[] = [];
@@ -200,7 +200,7 @@ export async function runOf(
     profile: PROFILES.get("published")!,
     frames,
     check: true,
-    folds: [events],
+    folds: [events, ...options.foldsBeside ?? []],
     poison: true,
     ...options,
   });

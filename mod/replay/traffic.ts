@@ -187,7 +187,9 @@ export class Traffic {
     const fieldAt = frame.buffers[0]!.at + transportOffset + field;
     if (cut || left) {
       set16(u8, fieldAt, 0);
-      set16(u8, fieldAt, finish(transportSum(u8, frame, facts, transportOffset)));
+      const checksum = finish(transportSum(u8, frame, facts, transportOffset));
+      // A UDP checksum of 0 would say that there is none (RFC 768).
+      set16(u8, fieldAt, checksum === 0 && facts.protocol === PROTOCOL_UDP ? 0xffff : checksum);
     }
     if (!this.options.verifyChecksums) return;
     const none = facts.protocol === PROTOCOL_UDP && get16(u8, fieldAt) === 0;

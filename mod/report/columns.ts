@@ -44,17 +44,63 @@ export function formatNumber(value: number, decimals: number): string {
   return /^-0(\.0*)?$/.test(text) ? text.slice(1) : text;
 }
 
-/** Header row and one line per row. */
-export function renderCsv<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
-  const lines = [
-    columns.map((column) => column.name),
-    ...rows.map((row) => columns.map((column) => csvCell(column, row))),
-  ];
-  return lines.map(csvLine).join("");
+/** How CSV is written. */
+export interface CsvStyle {
+  /** One character between cells. */
+  readonly delimiter: string;
+  /** Begin with a byte order mark, which some spreadsheets need to see UTF-8. */
+  readonly bom: boolean;
 }
 
-function csvLine(cells: readonly string[]): string {
-  return stringify([cells], { headers: false }).replace(/\r\n$/, "\n");
+/** RFC 4180 as the design says. */
+export const PLAIN_CSV: CsvStyle = { delimiter: ",", bom: false };
+
+const BYTE_ORDER_MARK = "\ufeff";
+
+/** Header row and one line per row. */
+export function renderCsv<Row>(
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+  style: CsvStyle = PLAIN_CSV,
+): string {
+  const header = columns.map((column) => column.name);
+  const lines = [header, ...rows.map((row) => columns.map((column) => csvCell(column, row)))];
+  return (style.bom ? BYTE_ORDER_MARK : "") + lines.map((cells) => csvLine(cells, style)).join("");
+}
+
+/** `@std/csv` quotes as RFC 4180 says; its line ends are CRLF, ours LF. */
+function csvLine(cells: readonly string[], { delimiter }: CsvStyle): string {
+  return stringify([cells], { headers: false, separator: delimiter }).replace(/\r\n$/, "\n");
+}
+
+/** Writes CSV row by row, in pieces of about 64 KiB. */
+export class CsvStream<Row> {
+  readonly #columns: readonly Column<Row>[];
+  readonly #style: CsvStyle;
+  readonly #sink: (bytes: Uint8Array) => void;
+  readonly #encoder = new TextEncoder();
+  #text: string;
+
+  /** `sink` takes the bytes of each call before it returns. */
+  constructor(columns: readonly Column<Row>[], style: CsvStyle, sink: (bytes: Uint8Array) => void) {
+    this.#columns = columns;
+    this.#style = style;
+    this.#sink = sink;
+    this.#text = renderCsv(columns, [], style);
+  }
+
+  /** Writes one row. */
+  write(row: Row): void {
+    const cells = this.#columns.map((column) => csvCell(column, row));
+    this.#text += csvLine(cells, this.#style);
+    if (this.#text.length > 1 << 16) this.flush();
+  }
+
+  /** Hands on what has been written so far. */
+  flush(): void {
+    this.#sink(this.#encoder.encode(this.#text));
+    this.#text = "";
+  }
 }
 
 /** A list of objects; numbers rounded as in CSV. */

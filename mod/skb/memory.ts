@@ -18,7 +18,7 @@
  */
 
 const POISON = 0x6b; // POISON_FREE of the kernel's slab debugging.
-const START_BYTES = 8 << 20;
+const START_BYTES = 1 << 20;
 const SMALLEST_SHIFT = 6;
 
 /** A piece of the arena. `refs` counts the heads and fragments that use it. */

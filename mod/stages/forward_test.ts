@@ -4,10 +4,21 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { buildPcap } from "../capture/testing.ts";
 import { ENGINES } from "../crypto/engines.ts";
 import { type CaptureInput, UnplayableError } from "../replay/run.ts";
-import { captureOf, inputOf, type Recorder, runOf, type TcpFrame, tcpFrame, type TestRun } from "../replay/testing.ts";
-import { set16 } from "../wire/bytes.ts";
-import { pseudoHeaderSumIpv4 } from "../wire/checksum.ts";
+import {
+  captureOf,
+  DESTINATION,
+  inputOf,
+  type Recorder,
+  runOf,
+  SOURCE,
+  type TcpFrame,
+  tcpFrame,
+  type TestRun,
+} from "../replay/testing.ts";
+import { get16, set16 } from "../wire/bytes.ts";
+import { finish, partialSum, pseudoHeaderSumIpv4 } from "../wire/checksum.ts";
 import { ETH_HLEN } from "../wire/ethernet.ts";
+import { PROTOCOL_UDP } from "../wire/ip_protocol.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import { openTunnelPacket } from "../esp/tunnel_packet.ts";
 import { deliveries, flowOf, forwarded, innerPackets } from "./testing.ts";
@@ -278,6 +289,21 @@ Deno.test("checksums that hold the pseudo-header's sum only are completed", asyn
       ]);
     }
   }
+});
+
+Deno.test("a UDP checksum that comes out as 0 is completed to 0xffff", async () => {
+  const frame = tcpFrame({ payloadBytes: 20 });
+  const udpBytes = 40;
+  frame[ETH_HLEN + ipv4.OFFSET_PROTOCOL] = PROTOCOL_UDP;
+  ipv4.writeHeaderChecksum(frame, ETH_HLEN);
+  set16(frame, 38, udpBytes);
+  set16(frame, 40, 0);
+  set16(frame, 72, 0);
+  const pseudo = pseudoHeaderSumIpv4(SOURCE, DESTINATION, PROTOCOL_UDP, udpBytes);
+  set16(frame, 72, finish(partialSum(frame, 34, udpBytes, pseudo)));
+  set16(frame, 40, pseudo);
+  const [packet] = innerPackets(await forward(captureOf([frame]), "nocopy"));
+  assertEquals(get16(packet!, 26), 0xffff);
 });
 
 Deno.test("checksums of jumbo frames are judged and completed like those of others", async () => {

@@ -53,10 +53,7 @@ export class Gro {
 
   /** A driver hands a packet in (napi_gro_receive); its data begins at the network header. */
   receive(skb: Skb): void {
-    if (this.host.config.gro === "off") {
-      this.host.cpu.handOn(this.next, skb);
-      return;
-    }
+    if (this.host.config.gro === "off") return this.#deliver(skb, 1);
     visit(this.host, "gro", skb);
     const bucket = this.#buckets[skb.hash % this.#buckets.length]!;
     const rules = this.#rules;

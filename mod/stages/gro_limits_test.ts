@@ -215,6 +215,15 @@ for (const era of ERAS) {
   });
 }
 
+Deno.test("gro=off: 4.4 sends up one by one, 6.1 still collects 8", async () => {
+  const acks = Array.from({ length: 10 }, (_, i) => tcpFrame({ payloadBytes: 0, acknowledgment: i }));
+  const roadOf = async (era: Era): Promise<string> => {
+    return road((await runOf(captureOf(acks), "nocopy", ["engine=skip", `era=${era}`], { profile: FREE })).events);
+  };
+  assertEquals(await roadOf("4.4"), "r0 f0 r1 f1 r2 f2 r3 f3 r4 f4 r5 f5 r6 f6 r7 f7 r8 f8 r9 f9");
+  assertEquals(await roadOf("6.1"), "r0 r1 r2 r3 r4 r5 r6 r7 f0 f1 f2 f3 f4 f5 f6 f7 r8 r9 f8 f9");
+});
+
 Deno.test("gro=off holds nothing and sums nothing", async () => {
   const settings = ["engine=skip", "nic_rx_csum=off"];
   const { events } = await runOf(captureOf(bulk(5)), "nocopy", settings, { profile: FREE });

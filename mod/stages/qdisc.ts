@@ -7,7 +7,7 @@
  *
  * Every attempt to hand a packet to a stopped or refusing driver is one `busy` event.
  *
- * Identities: enqueued = dequeued + dropped + queued; the requeue slot is not counted in these.
+ * Identity: enqueued + requeued = dequeued + queued; what is dropped at a full queue was never enqueued.
  *
  * @module
  */
@@ -97,18 +97,18 @@ export class Qdisc implements Stage, Task {
   }
 
   #next(): Skb {
-    const requeued = this.#requeued;
-    if (requeued !== null) {
-      this.#requeued = null;
-      return requeued;
-    }
-    const skb = this.#first!;
+    const skb = this.#requeued ?? this.#first!;
+    if (this.#requeued === null) this.#removeFirst(skb);
+    else this.#requeued = null;
+    this.host.ledger.write(EVENT.dequeue, REASON.none, skb.packet, skb.id, NONE, skb.len, this.length, 0);
+    return skb;
+  }
+
+  #removeFirst(skb: Skb): void {
     this.#first = skb.next;
     if (this.#first === null) this.#last = null;
     skb.next = null;
     this.#length -= 1;
-    this.host.ledger.write(EVENT.dequeue, REASON.none, skb.packet, skb.id, NONE, skb.len, this.length, 0);
-    return skb;
   }
 
   /** Hands a packet to the driver; false when it was refused and waits in the slot (sch_direct_xmit). */

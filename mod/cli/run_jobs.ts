@@ -1,0 +1,146 @@
+/**
+ * What `replay` and `compare` share: captures through configurations, one run each, with their traces and what is said of
+ * them.
+ *
+ * @module
+ */
+
+import type { ResolvedConfig } from "../config/resolve.ts";
+import type { Profile } from "../cost/profile.ts";
+import type { FrameWriter } from "../replay/frame_sink.ts";
+import { type CaptureInput, replay, type Run } from "../replay/run.ts";
+import { type CsvStyle, renderCsv } from "../report/columns.ts";
+import { COPIES_COLUMNS, copyRows } from "../report/copies.ts";
+import { renderRunJson } from "../report/run_json.ts";
+import { type NumberedRun, SUMMARY_COLUMNS, TABLE_COLUMNS } from "../report/summary.ts";
+import type { Arguments, Flag } from "./command.ts";
+import { columnsFrom, CSV_FLAGS, csvStyleFrom } from "./csv_flags.ts";
+import { EXIT } from "./errors.ts";
+import { formatFrom, render } from "./formats.ts";
+import { writeFiles } from "./outputs.ts";
+import { withProgress } from "./progress.ts";
+import { RunTraces, type TraceName, tracesFrom } from "./run_traces.ts";
+import { say, writeOut } from "./terminal.ts";
+
+/** One capture through one configuration. */
+export interface Job {
+  readonly input: CaptureInput;
+  readonly resolved: ResolvedConfig;
+  readonly profile: Profile;
+  /** Where its traces go below the folder of `-o`; empty for that folder itself. */
+  readonly folder: string;
+  /** What to call it when something is to be said of it. */
+  readonly label: string;
+}
+
+/** Flags of the verbs that run jobs. */
+export const JOB_FLAGS: readonly Flag[] = [
+  {
+    name: "out",
+    short: "o",
+    value: "DIR",
+    doc: "Write summary.csv there, and copies.csv, series.csv and run.json of each run.",
+  },
+  { name: "trace", value: "LIST", doc: "With -o: write packets.csv and events.csv too (packets, events, or both)." },
+  { name: "format", value: "FORMAT", doc: "What to print: table, csv, json or md." },
+  ...CSV_FLAGS,
+  { name: "check", doc: "Encrypt, open every packet again, hold the laws against the ledger; exit 1 on a failure." },
+];
+
+/** What the flags said, checked before anything is read. */
+export interface JobOptions {
+  readonly verb: string;
+  readonly out: string | undefined;
+  readonly traces: readonly TraceName[];
+  readonly style: CsvStyle;
+  readonly check: boolean;
+  readonly quiet: boolean;
+  /** Renders the rows that are printed; `withCapture` when a table has to say which capture a row is of. */
+  print(rows: readonly NumberedRun[], withCapture: boolean): string;
+}
+
+/** Reads the flags of `JOB_FLAGS`. */
+export function jobOptionsFrom(verb: string, args: Arguments): JobOptions {
+  const format = formatFrom(args.one("format"));
+  const style = csvStyleFrom(args);
+  const columns = columnsFrom(args, SUMMARY_COLUMNS);
+  const out = args.one("out");
+  return {
+    verb,
+    out,
+    style,
+    traces: tracesFrom(args.one("trace"), out),
+    check: args.has("check"),
+    quiet: args.has("quiet"),
+    print(rows, withCapture) {
+      const short = withCapture ? [SUMMARY_COLUMNS[1]!, ...TABLE_COLUMNS] : TABLE_COLUMNS;
+      return render(format, columns ?? SUMMARY_COLUMNS, columns ?? short, rows, style);
+    },
+  };
+}
+
+/** Runs jobs one after the other; with `-o`, their files are written into place when all are done. */
+export async function runJobs(
+  jobs: readonly Job[],
+  options: JobOptions,
+  more: { frames?: FrameWriter; files?: ReadonlyMap<string, string> } = {},
+): Promise<NumberedRun[]> {
+  const files = new Map(more.files);
+  const runs: NumberedRun[] = [];
+  for (const job of jobs) {
+    const folder = options.out === undefined ? undefined : `${options.out}${job.folder === "" ? "" : `/${job.folder}`}`;
+    const { interval_us } = job.resolved.config;
+    const traces = folder === undefined ? null : new RunTraces(folder, options.traces, options.style, interval_us);
+    const run = await runJob(job, options, traces, more.frames);
+    runs.push({ number: runs.length + 1, run });
+    if (folder === undefined) continue;
+    traces?.finish(run, files);
+    files.set(`${folder}/copies.csv`, renderCsv(COPIES_COLUMNS, copyRows(run.tally), options.style));
+    files.set(`${folder}/run.json`, renderRunJson(run));
+  }
+  if (options.out !== undefined) {
+    files.set(`${options.out}/summary.csv`, renderCsv(SUMMARY_COLUMNS, runs, options.style));
+  }
+  writeFiles(files);
+  return runs;
+}
+
+function runJob(job: Job, options: JobOptions, traces: RunTraces | null, frames?: FrameWriter): Promise<Run> {
+  const { resolved, profile, label } = job;
+  return replay({
+    input: options.quiet ? job.input : withProgress(job.input, `${options.verb} ${label}`),
+    resolved,
+    profile,
+    check: options.check,
+    folds: traces?.folds ?? [],
+    ...(frames === undefined ? {} : { frames }),
+  });
+}
+
+/** Says what is to be said of the runs, prints their rows (unless stdout is taken), and returns the exit code. */
+export function concludeJobs(
+  jobs: readonly Job[],
+  runs: readonly NumberedRun[],
+  options: JobOptions,
+  stdoutTaken = false,
+): number {
+  if (!options.quiet) sayWarnings(jobs, runs);
+  const captures = new Set(jobs.map(({ input }) => input)).size;
+  if (!stdoutTaken) writeOut(options.print(runs, captures > 1));
+  runs.forEach(({ run }, i) => {
+    for (const failure of run.failures) say(`tailbits: Check failed: ${jobs[i]!.label}: ${failure}`);
+  });
+  return runs.every(({ run }) => run.failures.length === 0) ? EXIT.ok : EXIT.checkFailed;
+}
+
+/** Each sentence once; who it concerns is named when it is not everybody. */
+function sayWarnings(jobs: readonly Job[], runs: readonly NumberedRun[]): void {
+  const concerned = new Map<string, string[]>();
+  runs.forEach(({ run }, i) => {
+    for (const warning of run.warnings) concerned.set(warning, [...concerned.get(warning) ?? [], jobs[i]!.label]);
+  });
+  for (const [warning, labels] of concerned) {
+    const whom = labels.length === runs.length ? "" : `${labels.join(", ")}: `;
+    say(`tailbits: Warning: ${whom}${warning}`);
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * The traces of one run that grow with it: `series.csv`, `packets.csv`, `events.csv`.
+ *
+ * @module
+ */
+
+import type { EventBlock, Fold } from "../ledger/ledger.ts";
+import { Packets } from "../ledger/packets.ts";
+import { Series } from "../ledger/series.ts";
+import type { Run } from "../replay/run.ts";
+import { CsvStream, type CsvStyle, renderCsv } from "../report/columns.ts";
+import { EVENTS_COLUMNS } from "../report/events.ts";
+import { PACKET_COLUMNS } from "../report/packets.ts";
+import { SERIES_COLUMNS } from "../report/series.ts";
+import { nearest } from "../config/nearest.ts";
+import { UsageError } from "./errors.ts";
+import { makeFolder, OutputFile } from "./outputs.ts";
+
+/** Traces that are written on request only: they have a row per packet or event. */
+const TRACES = ["packets", "events"] as const;
+
+/** A trace by name. */
+export type TraceName = typeof TRACES[number];
+
+/** What `--trace` said. */
+export function tracesFrom(list: string | undefined, folder: string | undefined): readonly TraceName[] {
+  if (list === undefined) return [];
+  if (folder === undefined) throw new UsageError("Cannot use --trace without -o: the traces need a folder");
+  return list.split(",").map((name) => {
+    const found = TRACES.find((trace) => trace === name);
+    if (found !== undefined) return found;
+    const near = nearest(name, TRACES);
+    throw new UsageError(
+      `Cannot use --trace ${name}: it takes ${TRACES.join(", ")}${near === undefined ? "" : ` (nearest: ${near})`}`,
+    );
+  });
+}
+
+/** Folds that write files in one folder while a run goes on. */
+export class RunTraces {
+  /** The folds to hand to the run. */
+  readonly folds: Fold[] = [];
+  readonly #series: Series;
+  readonly #packets: Packets | null = null;
+  readonly #streams: { flush(): void; file: OutputFile }[] = [];
+
+  /** `intervalUs` is the value of the key `interval_us`. */
+  constructor(readonly folder: string, traces: readonly TraceName[], readonly style: CsvStyle, intervalUs: string) {
+    this.#series = new Series(intervalUs === "auto" ? undefined : Number(intervalUs));
+    this.folds.push(this.#series);
+    if (traces.length > 0) makeFolder(folder);
+    if (traces.includes("packets")) {
+      const stream = this.#stream("packets.csv", PACKET_COLUMNS);
+      this.#packets = new Packets((record) => stream.write(record));
+      this.folds.push(this.#packets);
+    }
+    if (traces.includes("events")) this.folds.push(eventWriter(this.#stream("events.csv", EVENTS_COLUMNS)));
+  }
+
+  /** The run is over: adds series.csv to `files`, and the others get their names. */
+  finish(run: Run, files: Map<string, string>): void {
+    this.#packets?.finish();
+    files.set(
+      `${this.folder}/series.csv`,
+      renderCsv(SERIES_COLUMNS, this.#series.intervals(run.elapsedNs), this.style),
+    );
+    for (const { file, flush } of this.#streams) {
+      flush();
+      file.commit();
+    }
+  }
+
+  #stream<Row>(name: string, columns: ConstructorParameters<typeof CsvStream<Row>>[0]): CsvStream<Row> {
+    const file = new OutputFile(`${this.folder}/${name}`);
+    const stream = new CsvStream(columns, this.style, (bytes) => file.write(bytes));
+    this.#streams.push({ file, flush: () => stream.flush() });
+    return stream;
+  }
+}
+
+function eventWriter(stream: CsvStream<{ block: EventBlock; row: number }>): Fold {
+  return {
+    add(block) {
+      for (let row = 0; row < block.rows; row++) stream.write({ block, row });
+    },
+  };
+}

@@ -1,0 +1,215 @@
+/**
+ * The packets: what became of each captured packet, and what it cost.
+ *
+ * Most rows name their packet. A row of an aggregate names none: its bytes, counts and cost are shared over the packets
+ * that the aggregate carries, by payload bytes, whole numbers each, the remainder to the first. A NAPI poll is shared
+ * evenly over the packets it took. So the sums over all packets are the sums over the ledger.
+ *
+ * Records are handed on in packet order as soon as nothing more can happen to them, so memory does not grow with the
+ * capture.
+ *
+ * ```ts
+ * const packets = new Packets((record) => write(record));
+ * // ... a run ...
+ * packets.finish();
+ * ```
+ *
+ * @module
+ */
+
+import type { EventBlock, Fold } from "./ledger.ts";
+import { EVENT, NONE, REASON, STAGE } from "./schema.ts";
+
+/** What became of a packet. */
+export type Outcome = "sent" | "dropped" | "ignored" | "bypass" | "held";
+
+/** One captured packet. */
+export class PacketRecord {
+  /** Time of the last bit out; undefined when it did not leave. */
+  tLeaveNs: number | undefined = undefined;
+  outcome: Outcome = "held";
+  /** Index into REASONS: why it was dropped. */
+  reason: number = REASON.none;
+  copies = 0;
+  copiedBytes = 0;
+  segments = 0;
+  checksumBytes = 0;
+  cryptoBytes = 0;
+  requeues = 0;
+  costPs = 0;
+  /** A poll that took it has ended, or none ever will. */
+  polled = false;
+  /** Block in which its outcome was known and its poll over. */
+  closedIn = Infinity;
+
+  constructor(
+    readonly packet: number,
+    readonly tArriveNs: number,
+    readonly bytes: number,
+    readonly payloadBytes: number,
+    readonly flow: number,
+  ) {}
+}
+
+/** Sums of a record that rows add to. */
+type SumName = "copies" | "copiedBytes" | "segments" | "checksumBytes" | "cryptoBytes" | "requeues" | "costPs";
+
+/** Folds rows into packets. */
+export class Packets implements Fold {
+  readonly #emit: (record: PacketRecord) => void;
+  readonly #records = new Map<number, PacketRecord>();
+  /** Packets that each live skb carries. */
+  readonly #owners = new Map<number, number[]>();
+  /** Cost of rows of an skb that came before it was known whose it is. */
+  readonly #early = new Map<number, number>();
+  /** Packets taken since the last poll ended. */
+  #taken: number[] = [];
+  #block = 0;
+
+  /** `emit` gets each record once, in packet order. */
+  constructor(emit: (record: PacketRecord) => void) {
+    this.#emit = emit;
+  }
+
+  /** Reads the rows of a block. */
+  add(block: EventBlock): void {
+    for (let row = 0; row < block.rows; row++) this.#addRow(block, row);
+    for (const [packet, record] of this.#records) {
+      // One block later: what follows an outcome (the buffer is freed) may lie in the next block.
+      if (record.closedIn >= this.#block) break;
+      this.#records.delete(packet);
+      this.#emit(record);
+    }
+    this.#block += 1;
+  }
+
+  /** The run is over: what is left is handed on, held packets included. */
+  finish(): void {
+    for (const record of this.#records.values()) this.#emit(record);
+    this.#records.clear();
+  }
+
+  #addRow(block: EventBlock, row: number): void {
+    const event = block.event[row]!;
+    const packet = block.packet[row]!;
+    const skb = block.skb[row]!;
+    if (event === EVENT.arrive) return this.#arrive(block, row);
+    if (event === EVENT.poll) return this.#poll(block.costPs[row]!);
+    if (event === EVENT.visit && block.stage[row] === STAGE["driver-rx"]) this.#taken.push(packet);
+    if (skb !== NONE) this.#own(block, row, event, packet, skb);
+    this.#addSums(block, row, event, packet === NONE ? this.#owners.get(skb) : [packet]);
+    if (event === EVENT.free) this.#owners.delete(skb);
+    if (packet !== NONE) this.#end(block, row, event, packet);
+  }
+
+  #arrive(block: EventBlock, row: number): void {
+    const packet = block.packet[row]!;
+    const bytes = block.bytes[row]!;
+    const record = new PacketRecord(packet, block.tNs[row]!, bytes, block.payloadBytes[row]!, block.flow[row]!);
+    this.#records.set(packet, record);
+    if (block.reason[row] !== REASON.ignored) return;
+    record.outcome = "ignored";
+    record.polled = true;
+    record.closedIn = this.#block;
+  }
+
+  /** Notes whose an skb is: that of the packet in its rows, and of all that were merged into it. */
+  #own(block: EventBlock, row: number, event: number, packet: number, skb: number): void {
+    if (packet === NONE) return;
+    if (!this.#owners.has(skb)) {
+      this.#owners.set(skb, [packet]);
+      const early = this.#early.get(skb);
+      if (early !== undefined) this.#addTo(packet, "costPs", early);
+      this.#early.delete(skb);
+    }
+    if (event === EVENT.merge) this.#owners.get(block.into[row]!)?.push(packet);
+  }
+
+  #addSums(block: EventBlock, row: number, event: number, owners: readonly number[] | undefined): void {
+    const costPs = block.costPs[row]!;
+    if (owners === undefined) {
+      const skb = block.skb[row]!;
+      this.#early.set(skb, (this.#early.get(skb) ?? 0) + costPs);
+      return;
+    }
+    const bytes = block.bytes[row]!;
+    this.#share(owners, "costPs", costPs);
+    switch (event) {
+      case EVENT.copy:
+        this.#share(owners, "copies", 1);
+        this.#share(owners, "copiedBytes", bytes);
+        break;
+      case EVENT.segment:
+        this.#share(owners, "segments", 1);
+        break;
+      case EVENT.checksum:
+        this.#share(owners, "checksumBytes", bytes);
+        break;
+      case EVENT.seal:
+      case EVENT.open:
+        this.#share(owners, "cryptoBytes", bytes);
+        break;
+      case EVENT.requeue:
+        this.#share(owners, "requeues", 1);
+        break;
+    }
+  }
+
+  /** The cost of a poll, evenly; of an empty one to the packet that was read last. */
+  #poll(costPs: number): void {
+    const taken = this.#taken;
+    if (taken.length === 0) {
+      const last = [...this.#records.keys()].at(-1);
+      if (last !== undefined) this.#addTo(last, "costPs", costPs);
+      return;
+    }
+    const part = Math.floor(costPs / taken.length);
+    taken.forEach((packet, i) => this.#addTo(packet, "costPs", i === 0 ? costPs - part * (taken.length - 1) : part));
+    for (const packet of taken) {
+      const record = this.#records.get(packet);
+      if (record !== undefined) this.#close(record, true);
+    }
+    this.#taken = [];
+  }
+
+  #share(owners: readonly number[], name: SumName, amount: number): void {
+    if (owners.length === 1) return this.#addTo(owners[0]!, name, amount);
+    const weights = owners.map((packet) => this.#records.get(packet)?.payloadBytes ?? 0);
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    let left = amount;
+    for (let i = 1; i < owners.length; i++) {
+      const part = total === 0 ? 0 : Math.floor(amount * weights[i]! / total);
+      this.#addTo(owners[i]!, name, part);
+      left -= part;
+    }
+    this.#addTo(owners[0]!, name, left);
+  }
+
+  #addTo(packet: number, name: SumName, amount: number): void {
+    const record = this.#records.get(packet);
+    if (record !== undefined) record[name] += amount;
+  }
+
+  #end(block: EventBlock, row: number, event: number, packet: number): void {
+    const record = this.#records.get(packet);
+    if (record === undefined || block.count[row] === 0) return;
+    if (event === EVENT.send) {
+      record.outcome = "sent";
+      record.tLeaveNs = block.tNs[row]!;
+    } else if (event === EVENT.drop) {
+      record.outcome = "dropped";
+      record.reason = block.reason[row]!;
+    } else if (event === EVENT.deliver) {
+      record.outcome = "bypass";
+    } else {
+      return;
+    }
+    // A device that refuses a frame is the end of it: no poll will take it.
+    this.#close(record, record.polled || block.skb[row] === NONE);
+  }
+
+  #close(record: PacketRecord, polled: boolean): void {
+    record.polled = polled;
+    if (polled && record.outcome !== "held") record.closedIn = this.#block;
+  }
+}
