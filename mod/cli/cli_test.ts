@@ -33,7 +33,11 @@ async function tailbits(args: readonly string[], how: How = {}): Promise<Outcome
     await writer.close().catch(() => {});
   }
   const { code, stdout, stderr } = await child.output();
-  return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
+  return {
+    code,
+    stdout: new TextDecoder("utf-8", { ignoreBOM: true }).decode(stdout),
+    stderr: new TextDecoder().decode(stderr),
+  };
 }
 
 function isRoot(): boolean {
