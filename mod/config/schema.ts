@@ -143,11 +143,13 @@ export const KEYS = {
   },
   rx_layout: {
     kind: "choice",
-    values: ["page-frag"],
-    planned: ["build-skb", "virtio", "netdev-linear", "kmalloc", "frags:N", "hdrsplit:N", "napi-linear"],
+    values: ["page-frag", "build-skb", "virtio", "netdev-linear", "kmalloc", "napi-linear"],
+    planned: ["frags:N", "hdrsplit:N"],
     default: "page-frag",
     paths: PATHS_WITH_RX,
-    doc: "How the RX driver lays a frame out as an skb: page-frag pulls the headers and leaves the rest in a page.",
+    doc:
+      "How the RX driver lays a frame out as an skb: page-frag pulls the headers and leaves the rest in a page, virtio " +
+      "copies 128 bytes (4.4), the others are linear.",
   },
   rx_ring: {
     kind: "integer",

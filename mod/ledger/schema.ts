@@ -83,6 +83,11 @@ export const REASON_TABLE = {
     kernelFunction: "ixgbe_pull_tail",
     meaning: "the driver copies the headers of a frame in a page fragment into the linear area, rounded up to 8 bytes",
   },
+  goodCopy: {
+    name: "good-copy",
+    kernelFunction: "page_to_skb",
+    meaning: "virtio copies the first 128 bytes of a frame into the linear area (GOOD_COPY_LEN)",
+  },
   copybreak: {
     name: "copybreak",
     kernelFunction: "ixgbe_add_rx_frag",
@@ -128,6 +133,16 @@ export const REASON_TABLE = {
   },
 
   allocSkb: { name: "alloc-skb", kernelFunction: "__alloc_skb", meaning: "a linear area from a kmalloc size class" },
+  netdevAllocSkb: {
+    name: "netdev-alloc-skb",
+    kernelFunction: "__netdev_alloc_skb",
+    meaning: "a linear area carved from a page fragment, a small one from a kmalloc size class (6.1)",
+  },
+  buildSkb: {
+    name: "build-skb",
+    kernelFunction: "napi_build_skb",
+    meaning: "an sk_buff around the receive buffer itself (build_skb in 4.4)",
+  },
   napiAllocSkb: {
     name: "napi-alloc-skb",
     kernelFunction: "__napi_alloc_skb",
@@ -175,6 +190,11 @@ export const REASON_TABLE = {
     name: "fused",
     kernelFunction: "skb_copy_and_csum_bits",
     meaning: "summed in the same pass as a copy, and priced there",
+  },
+  segmentSum: {
+    name: "segment-sum",
+    kernelFunction: "skb_checksum",
+    meaning: "skb_segment sums the payload of a segment that it did not have to copy",
   },
   checksumHelp: {
     name: "checksum-help",

@@ -51,6 +51,22 @@ export function writeFrame(
   }
 }
 
+/**
+ * Puts the frame behind the linear data of `skb`, as a NIC does that was given the head to write to: no CPU copies, so
+ * nothing is written into the ledger. Gives the receive buffers back.
+ */
+export function placeInHead(memory: Memory, frame: RxFrame, skb: Skb): void {
+  let at = skb.head.at + skb.tail;
+  frame.buffers.forEach((buffer, i) => {
+    const bytes = Math.min(RX_BUFFER_BYTES, frame.bytes - i * RX_BUFFER_BYTES);
+    memory.move(buffer.at, at, bytes);
+    memory.put(buffer);
+    at += bytes;
+  });
+  skb.tail += frame.bytes;
+  skb.len += frame.bytes;
+}
+
 /** Reads the whole packet of `skb` to the start of `into`; returns its length. */
 export function readFrame(skbs: SkbMemory, skb: Skb, into: Uint8Array): number {
   const { pieces, memory } = skbs;

@@ -62,6 +62,19 @@ export function napiEndOffset(bytes: number, era: "4.4" | "6.1"): number {
   return alignCacheLine(request);
 }
 
+/** End offset of the linear area that netdev_alloc_skb(`bytes`) returns, NET_SKB_PAD included (__netdev_alloc_skb). */
+export function netdevEndOffset(bytes: number, era: "4.4" | "6.1"): number {
+  const request = bytes + NET_SKB_PAD;
+  if (!netdevHeadIsPageFragment(bytes, era)) return kmallocEndOffset(request);
+  return alignCacheLine(request);
+}
+
+/** Whether netdev_alloc_skb(`bytes`) serves its head from a page fragment: 6.1 takes kmalloc for small requests. */
+export function netdevHeadIsPageFragment(bytes: number, era: "4.4" | "6.1"): boolean {
+  const request = bytes + NET_SKB_PAD;
+  return request <= MAX_PAGE_FRAG_HEAD && (era === "4.4" || request > SMALL_HEAD);
+}
+
 /** Whether napi_alloc_skb(`bytes`) serves its head from a page fragment, which sets head_frag. */
 export function napiHeadIsPageFragment(bytes: number): boolean {
   return bytes + NET_SKB_PAD <= MAX_PAGE_FRAG_HEAD;

@@ -5,11 +5,14 @@
  * own, into which its payload is copied and summed in one pass, from wherever it lay: linear area, fragments, frag_list.
  * The size class of that area decides later whether ESP finds room for its trailer.
  *
+ * 6.1 has an exception: while the head has no fragments left to give, a member of the frag_list whose linear bytes are just
+ * one segment is cloned instead, and only summed. So an aggregate of kmalloc buffers is cut without copying.
+ *
  * The headers that every segment repeats belong to its `segment` event; they are not counted as a copy, as the kernel
  * recordings do not count them.
  *
  * ```ts
- * segmentByCopy(skbs, aggregate, 52, (segment, payloadSum) => fixHeaders(segment, payloadSum));
+ * segmentByCopy(skbs, aggregate, 52, (segment, index, payloadSum) => fixHeaders(segment, index, payloadSum));
  * ```
  *
  * @module
@@ -17,8 +20,9 @@
 
 import { EVENT, REASON } from "../ledger/schema.ts";
 import { partialSum } from "../wire/checksum.ts";
-import { put, reserve } from "./head_ops.ts";
-import { copyBits } from "./paged_ops.ts";
+import { clone } from "./clone_ops.ts";
+import { cowHead, push, put, reserve } from "./head_ops.ts";
+import { copyBits, trim } from "./paged_ops.ts";
 import { CHECKSUM, type Skb } from "./skb.ts";
 import { copyHeaderState, type SkbMemory } from "./skb_memory.ts";
 
@@ -35,13 +39,39 @@ export function segmentByCopy(
 ): void {
   const mss = head.head.gsoSize;
   if (mss <= 0) throw new Error(`Cannot segment skb ${head.id}: it has no segment size`);
+  const members = new CloneableMembers(skbs, head);
   for (let offset = headerBytes, index = 0; offset < head.len; offset += mss, index++) {
     const bytes = Math.min(mss, head.len - offset);
-    const segment = makeSegment(skbs, head, headerBytes, bytes);
+    const member = members.take(offset, bytes);
+    const segment = member === null
+      ? makeSegment(skbs, head, headerBytes, bytes)
+      : cloneSegment(skbs, head, headerBytes, member, bytes);
     segment.packet = head.members?.[index] ?? head.packet;
     segment.payloadBytes = bytes;
     skbs.ledger.write(EVENT.segment, REASON.none, segment.packet, segment.id, head.id, bytes, 1, 0);
-    finish(segment, index, copyAndSum(skbs, head, offset, segment, bytes));
+    if (member === null) finish(segment, index, copyAndSum(skbs, head, offset, segment, bytes));
+    else finish(segment, index, sumOnly(skbs, segment, headerBytes, bytes));
+  }
+}
+
+/** Which member of the frag_list, if any, may stand for the next segment (6.1). */
+class CloneableMembers {
+  #next: Skb | null;
+  /** Fragments in front of the next member that no segment has used up; without scatter-gather none ever is. */
+  #fragsBefore: number;
+
+  constructor(readonly skbs: SkbMemory, readonly head: Skb) {
+    this.#next = skbs.era === "6.1" ? head.head.fragList : null;
+    this.#fragsBefore = head.nrFrags;
+  }
+
+  take(offset: number, bytes: number): Skb | null {
+    const member = this.#next;
+    if (member === null || offset < this.head.headlen || this.#fragsBefore > 0) return null;
+    if (member.headlen !== bytes) return null;
+    this.#fragsBefore = member.nrFrags;
+    this.#next = member.next;
+    return member;
   }
 }
 
@@ -49,11 +79,30 @@ function makeSegment(skbs: SkbMemory, head: Skb, headerBytes: number, bytes: num
   const segment = skbs.allocSkb(bytes + headerBytes + head.headroom);
   reserve(segment, head.headroom);
   put(segment, headerBytes);
+  describe(skbs, head, segment, headerBytes);
+  return segment;
+}
+
+/** A clone of a list member, cut to the segment, with the headers in front of it. */
+function cloneSegment(skbs: SkbMemory, head: Skb, headerBytes: number, member: Skb, bytes: number): Skb {
+  const segment = clone(skbs, member);
+  trim(skbs, segment, bytes);
+  cowHead(skbs, segment, headerBytes + head.headroom);
+  push(segment, headerBytes);
+  describe(skbs, head, segment, headerBytes);
+  return segment;
+}
+
+/** Repeats the headers of `head` in front of the segment's payload. */
+function describe(skbs: SkbMemory, head: Skb, segment: Skb, headerBytes: number): void {
   copyHeaderState(head, segment);
+  const shift = segment.data - head.data;
+  segment.macHeader += shift;
+  segment.networkHeader += shift;
+  segment.transportHeader += shift;
   segment.members = null;
   segment.ipSummed = CHECKSUM.none;
   skbs.memory.move(head.dataAt, segment.dataAt, headerBytes);
-  return segment;
 }
 
 /** skb_copy_and_csum_bits: one pass that copies and sums. */
@@ -64,4 +113,10 @@ function copyAndSum(skbs: SkbMemory, head: Skb, offset: number, segment: Skb, by
   skbs.ledger.write(EVENT.copy, REASON.segmentCopy, segment.packet, segment.id, head.id, bytes, 1, 0);
   skbs.ledger.write(EVENT.checksum, REASON.fused, segment.packet, segment.id, head.id, bytes, 1, 0);
   return partialSum(skbs.memory.u8, at, bytes);
+}
+
+/** skb_checksum over a payload that stayed where it was. */
+function sumOnly(skbs: SkbMemory, segment: Skb, headerBytes: number, bytes: number): number {
+  skbs.ledger.write(EVENT.checksum, REASON.segmentSum, segment.packet, segment.id, -1, bytes, 1, 0);
+  return partialSum(skbs.memory.u8, segment.dataAt + headerBytes, bytes);
 }

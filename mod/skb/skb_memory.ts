@@ -15,7 +15,15 @@
 
 import type { Ledger } from "../ledger/ledger.ts";
 import { EVENT, NONE, REASON } from "../ledger/schema.ts";
-import { kmallocEndOffset, napiEndOffset, napiHeadIsPageFragment, NET_SKB_PAD, SHARED_INFO_BYTES } from "./geometry.ts";
+import {
+  kmallocEndOffset,
+  napiEndOffset,
+  napiHeadIsPageFragment,
+  NET_SKB_PAD,
+  netdevEndOffset,
+  netdevHeadIsPageFragment,
+  SHARED_INFO_BYTES,
+} from "./geometry.ts";
 import type { Memory } from "./memory.ts";
 import { Pieces } from "./pieces.ts";
 import { Frag, HeadBuffer, Skb } from "./skb.ts";
@@ -44,9 +52,19 @@ export class SkbMemory {
   napiAllocSkb(bytes: number): Skb {
     const endOffset = napiEndOffset(bytes, this.era);
     const skb = this.#make(this.makeHead(endOffset), napiHeadIsPageFragment(bytes), REASON.napiAllocSkb);
-    skb.data = NET_SKB_PAD;
-    skb.tail = NET_SKB_PAD;
-    return skb;
+    return padded(skb, NET_SKB_PAD);
+  }
+
+  /** An empty skb from the driver's allocator with NET_SKB_PAD reserved (__netdev_alloc_skb). */
+  netdevAllocSkb(bytes: number): Skb {
+    const isPageFragment = netdevHeadIsPageFragment(bytes, this.era);
+    const skb = this.#make(this.makeHead(netdevEndOffset(bytes, this.era)), isPageFragment, REASON.netdevAllocSkb);
+    return padded(skb, NET_SKB_PAD);
+  }
+
+  /** An empty skb around a receive buffer of `bufferBytes` bytes, shared info included, with `headroom` reserved. */
+  buildSkb(bufferBytes: number, headroom: number): Skb {
+    return padded(this.#make(this.makeHead(bufferBytes - SHARED_INFO_BYTES), true, REASON.buildSkb), headroom);
   }
 
   /** A second sk_buff over the head of `skb`; the caller counts the reference (skb_clone). */
@@ -104,6 +122,13 @@ export class SkbMemory {
     this.ledger.write(EVENT.alloc, reason, NONE, skb.id, NONE, head.endOffset, 1, 0);
     return skb;
   }
+}
+
+/** skb_reserve on a buffer that was just made. */
+function padded(skb: Skb, headroom: number): Skb {
+  skb.data = headroom;
+  skb.tail = headroom;
+  return skb;
 }
 
 /** Copies what __copy_skb_header and __skb_clone copy, lengths and offsets included. */
