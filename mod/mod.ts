@@ -35,10 +35,21 @@ export type { CipherName, SecurityAssociation, SecurityAssociationOptions } from
 export type { Histogram } from "./ledger/histogram.ts";
 export * from "./cost/profile.ts";
 export { PROFILES } from "./cost/profiles.ts";
-export { EventBlock, type Fold, Ledger, type Price } from "./ledger/ledger.ts";
+export { EventBlock, type Fold, Ledger, type Price, type Subject } from "./ledger/ledger.ts";
 export * from "./ledger/schema.ts";
 export { type Selection, type Sums, Tally } from "./ledger/tally.ts";
 export { Delivery } from "./ledger/delivery.ts";
+export { type Outcome, PacketRecord } from "./ledger/packets.ts";
+export {
+  type BufferShape,
+  type Chapter,
+  explain,
+  type PacketLife,
+  PacketNumberError,
+  type PathLengths,
+  type Step,
+  type StoryRow,
+} from "./replay/explain.ts";
 export type { FrameWriter } from "./replay/frame_sink.ts";
 export {
   type CaptureInput,
@@ -50,6 +61,8 @@ export {
 } from "./replay/run.ts";
 export * from "./report/columns.ts";
 export { COPIES_COLUMNS, type CopyRow, copyRows } from "./report/copies.ts";
+export { explanationJson, renderExplanation } from "./report/explanation.ts";
 export { renderRunJson } from "./report/run_json.ts";
 export { type NumberedRun, SUMMARY_COLUMNS, TABLE_COLUMNS } from "./report/summary.ts";
+export type { BufferProbe } from "./stages/host.ts";
 export { VERSION } from "./version.ts";

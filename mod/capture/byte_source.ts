@@ -24,6 +24,9 @@ export interface ByteSource {
    * @returns How many bytes were written, as few as the source likes; `null` at the end.
    */
   read(into: Uint8Array): Promise<number | null>;
+
+  /** Why the bytes ended too early, as the end of a sentence; for sources that unpack. */
+  readonly damage?: string | undefined;
 }
 
 /** A source over bytes in memory. `bytes` is borrowed, not copied, and must not change while it is read. */

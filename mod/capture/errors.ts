@@ -13,6 +13,19 @@
  * @module
  */
 
+/**
+ * The warning of a reader about a damaged end, one line for people.
+ *
+ * @param captureName What the user called the input.
+ * @param damage What is wrong, without capital or period.
+ * @param packets How many packets were good.
+ * @param offset Where in the capture the damage begins, in bytes; of a compressed capture, in what was unpacked.
+ */
+export function damageWarning(captureName: string, damage: string, packets: number, offset: number): string {
+  const good = packets === 1 ? "1 packet" : `${packets} packets`;
+  return `Cannot read ${captureName} to its end: ${damage}, after ${good}, at byte ${offset}`;
+}
+
 /** The input cannot be read as a capture (exit code 3 on the command line). The message is one line for people. */
 export class CaptureError extends Error {
   /** The name by which the error is known after the class itself is out of sight. */

@@ -1,8 +1,9 @@
 /**
- * Counts what the Ethernet frames of a capture hold: protocols, IPv4 flows, and the state of their checksums.
+ * Counts what the Ethernet frames hold that a NIC would receive of a capture: protocols, IPv4 flows, and the state of
+ * their checksums.
  *
- * Frames are judged as the replay judges them (`FrameFacts`): an IPv4 header is looked for right behind the Ethernet
- * header, so tagged frames count as `other`. Memory grows with the number of flows, not of packets.
+ * Packets are judged as the replay judges them (`FrameFacts`): tags, PPPoE, MPLS and the headers of other link types are
+ * looked through. Memory grows with the number of flows, not of packets.
  *
  * @example
  * ```ts
@@ -26,15 +27,15 @@ import { holdsOnlyPseudoHeaderSum, transportChecksumOkIpv4 } from "../wire/trans
 import * as udp from "../wire/udp.ts";
 import type { CapturePacket } from "./packet.ts";
 
-/** Ethernet frames by what they say they carry. The sum is the number of frames. */
+/** Frames by what they say they carry. The sum is the number of frames. */
 export interface NetworkCounts {
-  /** Frames of EtherType IPv4, those with a damaged header included. */
+  /** Frames of EtherType IPv4 behind any tags, those with a damaged header included. */
   readonly ipv4: number;
   /** Frames of EtherType IPv6. */
   readonly ipv6: number;
   /** Frames of EtherType ARP. */
   readonly arp: number;
-  /** All others: tagged frames, IEEE 802.3 lengths, frames too short for a type. */
+  /** All others: IEEE 802.3 lengths, PPP without IP in it, packets too short for a type. */
   readonly other: number;
 }
 
@@ -84,8 +85,10 @@ export interface FlowSummary {
   readonly fullSizeSegments: number | null;
 }
 
-/** What the Ethernet frames of a capture hold. */
+/** What the frames of a capture hold. */
 export interface EthernetContents {
+  /** Frames that were captured with tags or another link layer than plain Ethernet, of any network protocol. */
+  readonly reframed: number;
   /** Frames by network protocol. */
   readonly network: NetworkCounts;
   /** IPv4 frames by transport protocol. */
@@ -114,6 +117,7 @@ export class EthernetCensus {
   readonly #network = { ipv4: 0, ipv6: 0, arp: 0, other: 0 };
   readonly #transport = { tcp: 0, udp: 0, icmp: 0, esp: 0, other: 0 };
   readonly #checksums = { complete: 0, pseudoHeaderOnly: 0, wrong: 0, unchecked: 0 };
+  #reframed = 0;
   #fragments = 0;
   #payloadBytes = 0;
   readonly #flows = new FlowTable();
@@ -122,11 +126,12 @@ export class EthernetCensus {
   readonly #flowPayloadBytes: number[] = [];
   readonly #flowFullSizeSegments: number[] = [];
 
-  /** Counts one packet of link type Ethernet. Its bytes are only read, and not kept. */
+  /** Counts one packet of a link type that `link_layer.ts` follows. Its bytes are only read, and not kept. */
   add(packet: CapturePacket): void {
     const facts = this.#facts;
-    const frameBytes = Math.max(packet.capturedBytes, packet.originalBytes);
-    facts.read(packet.bytes, packet.offset, packet.capturedBytes, frameBytes);
+    const packetBytes = Math.max(packet.capturedBytes, packet.originalBytes);
+    facts.read(packet.bytes, packet.offset, packet.capturedBytes, packetBytes, packet.linkType);
+    if (facts.isReframed) this.#reframed++;
     const network = networkOf(facts.etherType);
     this.#network[network]++;
     if (network !== "ipv4") return;
@@ -142,6 +147,7 @@ export class EthernetCensus {
   /** What has been counted so far. A snapshot, made when it is asked for. */
   contents(): EthernetContents {
     return {
+      reframed: this.#reframed,
       network: { ...this.#network },
       transport: { ...this.#transport },
       fragments: this.#fragments,

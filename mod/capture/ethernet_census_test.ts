@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import { type ChecksumCounts, EthernetCensus, type EthernetContents, TOP_FLOWS } from "./ethernet_census.ts";
 import { CapturePacket } from "./packet.ts";
 import { buildFrame, type FrameFields } from "./testing_frames.ts";
+import { linksOf } from "./testing_links.ts";
 
 /** The packet of a frame of which only `capturedBytes` were captured, at an odd place in a larger array. */
 function packetOf(frame: Uint8Array, capturedBytes: number = frame.length): CapturePacket {
@@ -34,12 +35,26 @@ const PSEUDO_HEADER_ONLY = { ...NONE, pseudoHeaderOnly: 1 };
 const WRONG = { ...NONE, wrong: 1 };
 const UNCHECKED = { ...NONE, unchecked: 1 };
 
-Deno.test("EthernetCensus counts frames by EtherType, tagged and short ones as other", () => {
+Deno.test("EthernetCensus counts frames by EtherType, damaged tags and short frames as other", () => {
   const types = [0x0800, 0x86dd, 0x86dd, 0x0806, 0x0806, 0x0806, 0x8100, 0x8847, 0x0026];
   const frames = types.map((etherType) => buildFrame({ etherType }));
   const { network, flows } = contentsOf(...frames, new Uint8Array(13), new Uint8Array(0));
   assertEquals(network, { ipv4: 1, ipv6: 2, arp: 3, other: 5 });
   assertEquals(flows, 1);
+});
+
+Deno.test("EthernetCensus looks behind tags and other link layers, and counts what they were taken off", () => {
+  const census = new EthernetCensus();
+  const frame = buildFrame();
+  for (const { linkType, header } of linksOf(140)) {
+    const packet = packetOf(Uint8Array.from([...header, ...frame.subarray(14), 0, 0]));
+    packet.linkType = linkType;
+    census.add(packet);
+  }
+  const links = linksOf(140).length;
+  const { reframed, network, checksums, flows, payloadBytes } = census.contents();
+  assertEquals([reframed, network.ipv4, checksums.complete], [links - 1, links, links]);
+  assertEquals([flows, payloadBytes], [1, 100 * links]);
 });
 
 Deno.test("EthernetCensus counts IPv4 frames by protocol, those with an unreadable header as other", () => {

@@ -26,8 +26,7 @@ const MODIFIED = "whose packet records differ from the standard; convert it with
 
 /** Magic numbers of pcap relatives are listed in both byte orders. Sources: libpcap savefile.c, Wireshark wiretap. */
 const FOREIGN_KINDS: readonly ForeignKind[] = [
-  { magic: [0x0a, 0x0d, 0x0d, 0x0a], reason: "it is a pcapng file, which is not built yet" },
-  { magic: [0x1f, 0x8b], reason: "it is compressed with gzip, which is not built yet; unpack it first" },
+  { magic: [0x1f, 0x8b], reason: "it is compressed with gzip once more; unpack it first" },
   { magic: [0xa1, 0xb2, 0xcd, 0x34], reason: `it is a modified pcap file (magic 0xa1b2cd34), ${MODIFIED}` },
   { magic: [0x34, 0xcd, 0xb2, 0xa1], reason: `it is a modified pcap file (magic 0xa1b2cd34), ${MODIFIED}` },
   { magic: [0xa1, 0xb2, 0x34, 0xcd], reason: `it is a modified pcap file (magic 0xa1b234cd), ${MODIFIED}` },

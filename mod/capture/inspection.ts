@@ -1,8 +1,8 @@
 /**
  * What is in a capture, and which paths can play it: one pass over the packets, memory per flow.
  *
- * Lengths and stamps are those of the records, for any link type. What the frames hold is looked into for Ethernet only,
- * since nothing else can be played yet (`ethernet_census.ts`).
+ * Lengths and stamps are those of the records, for any link type. What the packets hold is looked into where the link type
+ * is understood (`ethernet_census.ts`).
  *
  * @example
  * ```ts
@@ -17,12 +17,13 @@
  */
 
 import { LONGEST_MTU_FRAME_BYTES } from "../wire/frame_facts.ts";
+import { isLinkTypeFollowed } from "../wire/link_layer.ts";
+import { linkTypeName } from "../wire/link_types.ts";
 import type { ByteSource } from "./byte_source.ts";
 import { EthernetCensus, type EthernetContents } from "./ethernet_census.ts";
-import { LINKTYPE_ETHERNET, linkTypeName } from "./link_types.ts";
 import { openCapture } from "./open.ts";
 import { CapturePacket } from "./packet.ts";
-import type { LinkTypeCount } from "./reader.ts";
+import type { CaptureInterface, LinkTypeCount } from "./reader.ts";
 
 /** Above this length a frame counts in {@link RecordCounts.framesAboveMtu}. */
 export { LONGEST_MTU_FRAME_BYTES };
@@ -35,7 +36,7 @@ export interface RecordCounts {
   readonly bytes: number;
   /** Sum of the bytes that the capture holds. */
   readonly capturedBytes: number;
-  /** Largest stamp minus smallest in ns, whatever the order of the packets; null without packets. */
+  /** Largest stamp minus smallest in ns, whatever the order of the packets; null without stamps. */
   readonly durationNs: number | null;
   /** Length of the longest frame; null without packets. */
   readonly longestFrameBytes: number | null;
@@ -51,11 +52,13 @@ export interface Inspection extends RecordCounts {
   readonly name: string;
   /** Name of the file format, for example `pcap`. */
   readonly format: string;
-  /** Stamp of the first packet in ns since 1970-01-01 UTC; null without packets. */
+  /** Stamp of the first packet in ns since 1970-01-01 UTC; null without stamps. */
   readonly t0EpochNs: bigint | null;
   /** Packets per link type, in order of first appearance. */
   readonly linkTypes: readonly LinkTypeCount[];
-  /** What the Ethernet frames hold; null where there are packets, but none of them is Ethernet. */
+  /** The interfaces that the capture describes, in its order; none in formats that do not. */
+  readonly interfaces: readonly CaptureInterface[];
+  /** What the frames hold; null where there are packets, but all of link types that are not understood. */
   readonly ethernet: EthernetContents | null;
   /** Which paths can play it, one entry for each path that is built. */
   readonly paths: readonly PathVerdict[];
@@ -88,42 +91,42 @@ export async function inspectCapture(source: ByteSource, name: string): Promise<
   while (await reader.fill()) {
     while (reader.next(packet)) {
       records.add(packet);
-      if (packet.linkType === LINKTYPE_ETHERNET) census.add(packet);
+      if (isLinkTypeFollowed(packet.linkType)) census.add(packet);
     }
   }
-  const { linkTypes, warnings } = reader;
+  const { linkTypes, warnings, interfaces, t0EpochNs } = reader;
+  const counts = records.counts();
   const contents = census.contents();
   return {
     name,
     format: reader.format,
-    ...records.counts(),
-    t0EpochNs: reader.t0EpochNs ?? null,
+    ...counts,
+    durationNs: t0EpochNs === undefined ? null : counts.durationNs,
+    t0EpochNs: t0EpochNs ?? null,
     linkTypes,
-    ethernet: linkTypes.length > 0 && framesOf(linkTypes) === 0 ? null : contents,
+    interfaces,
+    ethernet: linkTypes.length > 0 && !hasFrames(linkTypes) ? null : contents,
     paths: [judgeForward(linkTypes, contents)],
     warnings,
   };
 }
 
-/** Path `forward` plays IPv4 over Ethernet; frames with a damaged header arrive, too, and are dropped there. */
+/** Path `forward` plays IPv4; packets with a damaged header arrive, too, and are dropped there. */
 function judgeForward(linkTypes: readonly LinkTypeCount[], { network }: EthernetContents): PathVerdict {
   const verdict = (playable: boolean, why: string): PathVerdict => ({ path: "forward", playable, why });
-  if (network.ipv4 > 0) return verdict(true, `${network.ipv4} of its packets are IPv4 over Ethernet`);
+  if (network.ipv4 > 0) return verdict(true, `${network.ipv4} of its packets are IPv4`);
   if (linkTypes.length === 0) return verdict(false, "the capture holds no packet");
-  if (framesOf(linkTypes) === 0) {
+  if (!hasFrames(linkTypes)) {
     const names = linkTypes.map(({ linkType }) => linkTypeName(linkType)).join(", ");
-    return verdict(false, `only Ethernet can be played so far, the capture holds ${names}`);
+    return verdict(false, `its link type is not understood (${names})`);
   }
   const { ipv6, arp, other } = network;
-  return verdict(
-    false,
-    `no Ethernet frame holds IPv4 right behind its header (IPv6 ${ipv6}, ARP ${arp}, other ${other})`,
-  );
+  return verdict(false, `none of its packets is IPv4 (IPv6 ${ipv6}, ARP ${arp}, other ${other})`);
 }
 
-/** Packets of link type Ethernet. */
-function framesOf(linkTypes: readonly LinkTypeCount[]): number {
-  return linkTypes.find(({ linkType }) => linkType === LINKTYPE_ETHERNET)?.packets ?? 0;
+/** Whether there are packets that the census has looked into. */
+function hasFrames(linkTypes: readonly LinkTypeCount[]): boolean {
+  return linkTypes.some(({ linkType }) => isLinkTypeFollowed(linkType));
 }
 
 /** Sums over what the records say, without a look into the packets. */

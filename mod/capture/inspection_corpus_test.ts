@@ -24,12 +24,12 @@ interface CorpusRow {
   readonly dataBytes: string;
 }
 
-/** The pcap files of the corpus, of which one row has a field more than the header. */
+/** The captures of the corpus, of which one row has a field more than the header. */
 function readManifest(): CorpusRow[] {
   try {
     const [header, ...rows] = parse(Deno.readTextFileSync(new URL("MANIFEST.csv", CORPUS)));
     const column = (row: string[], name: string): string => row[header?.indexOf(name) ?? -1] ?? "";
-    return rows.filter((row) => column(row, "format").startsWith("pcap, ")).map((row) => ({
+    return rows.filter((row) => /^pcap(ng)?, /.test(column(row, "format"))).map((row) => ({
       file: column(row, "file"),
       packets: column(row, "capinfos_packets"),
       dataBytes: column(row, "capinfos_data_bytes"),
@@ -53,7 +53,7 @@ const FIELDS = [
   ...[
     "frame.len",
     "frame.cap_len",
-    "eth.type",
+    "frame.protocols",
     "ip.src",
     "ip.dst",
     "ip.proto",
@@ -97,10 +97,15 @@ function tally(keys: readonly string[]): Record<string, number> {
   return counts;
 }
 
-const NETWORKS: Readonly<Record<string, string>> = { "0x0800": "ipv4", "0x86dd": "ipv6", "0x0806": "arp" };
+const NETWORKS: Readonly<Record<string, string>> = { ip: "ipv4", ipv6: "ipv6", arp: "arp" };
 const TRANSPORTS: Readonly<Record<string, string>> = { "6": "tcp", "17": "udp", "1": "icmp", "50": "esp" };
 
-const networkOf = (row: Row): string => NETWORKS[row["eth.type"]] ?? "other";
+/** The first network protocol in the path of dissectors, for example `eth:ethertype:vlan:ethertype:ip:tcp`. */
+function networkOf(row: Row): string {
+  const found = row["frame.protocols"].split(":").find((protocol) => Object.hasOwn(NETWORKS, protocol));
+  return found === undefined ? "other" : NETWORKS[found]!;
+}
+
 const transportOf = (row: Row): string => TRANSPORTS[row["ip.proto"]] ?? "other";
 const isLaterFragment = (row: Row): boolean => row["ip.frag_offset"] !== "0";
 const isFragment = (row: Row): boolean => row["ip.flags.mf"] === "1" || isLaterFragment(row);
@@ -217,6 +222,16 @@ for (
     ["udp-flood-9940-flows", "a flow per packet"],
     ["bulk-nfs-snaplen-stalls", "packets cut by the snap length"],
     ["esp-transport-v4v6", "ESP"],
+    ["bulk-smb-vlan", "tags"],
+    ["bulk-iperf-mptcp-ppp", "PPP"],
+    ["tso-sll2-any-64k", "Linux cooked capture, version 2"],
+    ["sll-http", "Linux cooked capture, version 1"],
+    ["null-loopback-redis-16k", "BSD loopback"],
+    ["null-loopback-bigendian-snmp", "BSD loopback, big-endian"],
+    ["raw-ip12-ipv6-http", "raw IP by its old number"],
+    ["raw-ip-bigendian-opb", "raw IP in obsolete packet blocks of pcapng"],
+    ["bulk-mptcp-2if-ns", "two interfaces with nanoseconds"],
+    ["multi-if-eth-sll-comments", "Ethernet and cooked capture in one file"],
   ] as const
 ) {
   const row = manifest.find((row) => row.file.startsWith(`real/${file}.`));

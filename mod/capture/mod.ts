@@ -19,10 +19,10 @@
 
 export { type ByteSource, sourceOfBytes } from "./byte_source.ts";
 export { CaptureError } from "./errors.ts";
-export * from "./link_types.ts";
+export * from "../wire/link_types.ts";
 export { CAPTURE_FORMATS, HEAD_BYTES, openCapture } from "./open.ts";
 export { CapturePacket } from "./packet.ts";
 export { MAXIMUM_SNAPLEN } from "./pcap_reader.ts";
 export { PcapWriter } from "./pcap_writer.ts";
-export type { CaptureFormat, CaptureReader, LinkTypeCount } from "./reader.ts";
+export type { CaptureFormat, CaptureInterface, CaptureReader, LinkTypeCount } from "./reader.ts";
 export { SlidingWindow, WINDOW_BYTES } from "./window.ts";

@@ -1,7 +1,8 @@
 /**
  * Opens a capture: the first bytes decide which format reads it, never the name of the file.
  *
- * A new format is one file that exports a {@link CaptureFormat} and one line in {@link CAPTURE_FORMATS}.
+ * A new format is one file that exports a {@link CaptureFormat} and one line in {@link CAPTURE_FORMATS}. Whatever is packed
+ * with gzip is unpacked on the way, once.
  *
  * @example
  * ```ts
@@ -19,7 +20,9 @@
 import type { ByteSource } from "./byte_source.ts";
 import { CaptureError } from "./errors.ts";
 import { explainForeign } from "./foreign.ts";
+import { GunzipSource, isGzip } from "./gunzip.ts";
 import { PCAP_FORMAT } from "./pcap_reader.ts";
+import { PCAPNG_FORMAT } from "./pcapng_reader.ts";
 import type { CaptureFormat, CaptureReader } from "./reader.ts";
 import { SlidingWindow, WINDOW_BYTES } from "./window.ts";
 
@@ -29,6 +32,7 @@ export const HEAD_BYTES = 64;
 /** The formats that can be read, asked in this order. */
 export const CAPTURE_FORMATS: readonly CaptureFormat[] = [
   PCAP_FORMAT,
+  PCAPNG_FORMAT,
 ];
 
 /**
@@ -44,11 +48,26 @@ export async function openCapture(
   name: string,
   windowBytes: number = WINDOW_BYTES,
 ): Promise<CaptureReader> {
+  const window = await openWindow(source, name, windowBytes);
+  if (!isGzip(headOf(window))) return await openFormat(window, "");
+  const unpacked = await openWindow(new GunzipSource(window), name, windowBytes);
+  return await openFormat(unpacked, "unpacked with gzip, ");
+}
+
+async function openWindow(source: ByteSource, name: string, windowBytes: number): Promise<SlidingWindow> {
   const window = new SlidingWindow(source, name, windowBytes);
   await window.fill(HEAD_BYTES);
-  const head = window.bytes.subarray(0, Math.min(window.end, HEAD_BYTES));
+  return window;
+}
+
+function headOf(window: SlidingWindow): Uint8Array {
+  return window.bytes.subarray(0, Math.min(window.end, HEAD_BYTES));
+}
+
+async function openFormat(window: SlidingWindow, circumstance: string): Promise<CaptureReader> {
+  const head = headOf(window);
   for (const format of CAPTURE_FORMATS) {
-    if (format.matches(head)) return format.open(window);
+    if (format.matches(head)) return await format.open(window);
   }
-  throw new CaptureError(name, explainForeign(head));
+  throw new CaptureError(window.name, window.damage ?? circumstance + explainForeign(head));
 }

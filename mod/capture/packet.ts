@@ -36,7 +36,7 @@ export class CapturePacket {
    */
   originalBytes: number;
   /**
-   * Nanoseconds since the first packet of the file; negative where stamps go back. Exact within 104 days of the first
+   * Nanoseconds since the first stamp of the file; negative where stamps go back. Exact within 104 days of the first
    * packet (2^53 ns), beyond that to a microsecond.
    */
   timeNs: number;

@@ -32,9 +32,9 @@
  * @module
  */
 
-import { CaptureError } from "./errors.ts";
+import { CaptureError, damageWarning } from "./errors.ts";
 import type { CapturePacket } from "./packet.ts";
-import type { CaptureFormat, CaptureReader, LinkTypeCount } from "./reader.ts";
+import type { CaptureFormat, CaptureInterface, CaptureReader, LinkTypeCount } from "./reader.ts";
 import type { SlidingWindow } from "./window.ts";
 
 /** Bytes of the pcap file header. */
@@ -109,6 +109,7 @@ function parseFileHeader(window: SlidingWindow): PcapFileHeader {
 class PcapReader implements CaptureReader {
   readonly format = "pcap";
   readonly warnings: string[] = [];
+  readonly interfaces: readonly CaptureInterface[] = [];
   readonly #window: SlidingWindow;
   readonly #littleEndian: boolean;
   readonly #nsPerFraction: number;
@@ -155,10 +156,10 @@ class PcapReader implements CaptureReader {
     const leftBytes = this.#window.end - this.#window.start;
     if (damage === undefined && leftBytes > 0) return true;
     this.#finished = true;
-    if (damage !== undefined) {
-      const packets = this.#packets === 1 ? "1 packet" : `${this.#packets} packets`;
-      const where = `after ${packets}, at byte ${this.#window.sourceOffset}`;
-      this.warnings.push(`Cannot read ${this.#window.name} to its end: ${damage}, ${where}`);
+    // Where the source broke off, that is why the last record is not all there.
+    const reason = this.#window.damage ?? damage;
+    if (reason !== undefined) {
+      this.warnings.push(damageWarning(this.#window.name, reason, this.#packets, this.#window.sourceOffset));
     }
     return false;
   }

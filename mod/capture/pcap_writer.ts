@@ -6,7 +6,7 @@
  *
  * @example
  * ```ts
- * import { LINKTYPE_ETHERNET } from "./link_types.ts";
+ * import { LINKTYPE_ETHERNET } from "../wire/link_types.ts";
  * import { PcapWriter } from "./pcap_writer.ts";
  * const chunks: Uint8Array[] = [];
  * const writer = new PcapWriter((bytes) => chunks.push(bytes.slice()), LINKTYPE_ETHERNET, 1_600_000_000_000_000_000n);

@@ -29,16 +29,28 @@ export interface LinkTypeCount {
   readonly packets: number;
 }
 
+/** An interface that a capture describes. Text is as it was stored: show it with care. */
+export interface CaptureInterface {
+  /** LINKTYPE_ number, see `link_types.ts`. */
+  readonly linkType: number;
+  /** Longest packet that was captured, in bytes; 0 without limit. */
+  readonly snaplenBytes: number;
+  /** Name of the device, for example `eth0`; empty where the capture does not say. */
+  readonly name: string;
+}
+
 /** A capture, read once from front to back. Packets are never split over two windows. */
 export interface CaptureReader {
   /** Name of the file format, for example `pcap`. */
   readonly format: string;
-  /** Stamp of the first packet in ns since 1970-01-01 UTC; undefined before `next()` has given one. */
+  /** Stamp of the first packet that has one, in ns since 1970-01-01 UTC; undefined before `next()` has given it. */
   readonly t0EpochNs: bigint | undefined;
   /** At most one for a damaged end: what is wrong and where. Complete when `fill()` has returned false. */
   readonly warnings: readonly string[];
   /** Link types of the packets read so far, in order of first appearance. A snapshot, made when it is asked for. */
   readonly linkTypes: readonly LinkTypeCount[];
+  /** Interfaces described so far, in the order of the file; those of pcap have no description. */
+  readonly interfaces: readonly CaptureInterface[];
 
   /**
    * Once per window: reads on, unless a whole packet is still waiting. All earlier packet bytes become invalid.

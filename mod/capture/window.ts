@@ -73,6 +73,11 @@ export class SlidingWindow {
     return this.baseOffset + this.start;
   }
 
+  /** Why the source ended too early, once it has ended; undefined where that is not known or not so. */
+  get damage(): string | undefined {
+    return this.#source.damage;
+  }
+
   /**
    * Carries the bytes that are not used up to the front and reads on until at least `untilBytes` of them are there or
    * the source ends. Whatever was read out of `bytes` before is overwritten.
@@ -108,6 +113,8 @@ export class SlidingWindow {
     try {
       return await this.#source.read(this.bytes.subarray(this.end));
     } catch (error) {
+      // A source that unpacks reads through a window of its own.
+      if (error instanceof CaptureError) throw error;
       const reason = error instanceof Error ? error.message : String(error);
       throw new CaptureError(this.name, `${reason}, at byte ${this.baseOffset + this.end}`, { cause: error });
     }

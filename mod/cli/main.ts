@@ -10,15 +10,16 @@ import { type Command, parseArguments, renderHelp } from "./command.ts";
 import { compareCommand } from "./compare_command.ts";
 import { configsCommand } from "./configs_command.ts";
 import { EXIT, exitCodeOf, UsageError } from "./errors.ts";
+import { explainCommand } from "./explain_command.ts";
 import { inspectCommand } from "./inspect_command.ts";
 import { cleanUpOnInterrupt, removeTemporaryFiles } from "./outputs.ts";
 import { replayCommand } from "./replay_command.ts";
 import { say, writeOut } from "./terminal.ts";
 
 /** The verbs that are built. */
-const COMMANDS: readonly Command[] = [replayCommand, compareCommand, inspectCommand, configsCommand];
+const COMMANDS: readonly Command[] = [replayCommand, compareCommand, inspectCommand, explainCommand, configsCommand];
 /** The verbs of the design that are refused for now. */
-const PLANNED_VERBS = ["sweep", "explain", "bench", "calibrate", "validate", "generate"];
+const PLANNED_VERBS = ["sweep", "bench", "calibrate", "validate", "generate"];
 
 /** Runs one command line and returns its exit code. Nothing is thrown: what went wrong is said on stderr in one line. */
 export async function main(args: readonly string[]): Promise<number> {

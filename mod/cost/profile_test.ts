@@ -84,7 +84,7 @@ const COEFFICIENT_REFUSALS: [what: string, fields: Record<string, unknown>, mess
   ["an unknown event", { event: "copies" }, "event: copies is none of arrive, visit, alloc,"],
   ["an unknown stage", { stage: "esp" }, "stage: esp is none of rx-ring, driver-rx,"],
   ["a stage that is null", { stage: null }, "stage: a text is needed"],
-  ["an unknown reason", { reason: "pullTail" }, "reason: pullTail is none of driver-pull, copybreak,"],
+  ["an unknown reason", { reason: "pullTail" }, "reason: pullTail is none of driver-pull, good-copy, copybreak,"],
   ["an empty reason", { reason: "" }, "reason: a text is needed"],
   ["no unit", { unit: undefined }, "unit: a text is needed"],
   ["an unknown unit", { unit: "us/op" }, "unit: us/op is none of cycles/op, cycles/byte, cycles/count, ns/op,"],

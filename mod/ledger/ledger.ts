@@ -65,6 +65,14 @@ export interface Fold {
   add(block: EventBlock): void;
 }
 
+/** What an event is about: a buffer, by its number and that of the captured packet it carries. */
+export interface Subject {
+  /** Number of the buffer. */
+  readonly id: number;
+  /** Number of the captured packet, NONE on an aggregate. */
+  readonly packet: number;
+}
+
 /** The event table of one run. */
 export class Ledger {
   /** The stage that works now; written into every row. */
@@ -107,6 +115,11 @@ export class Ledger {
   visit(stage: number, packet: number, skb: number, bytes: number, count: number): void {
     this.stage = stage;
     this.write(EVENT.visit, REASON.none, packet, skb, NONE, bytes, count, 0);
+  }
+
+  /** Writes one event of a buffer that carries no payload count: what most operations and stages do. */
+  note(event: number, reason: number, skb: Subject, bytes: number, count: number = 1, into: number = NONE): void {
+    this.write(event, reason, skb.packet, skb.id, into, bytes, count, 0);
   }
 
   /** Writes one event of the running step at its local time and adds its price to the step. */

@@ -27,21 +27,30 @@ export type Outcome = "sent" | "dropped" | "ignored" | "bypass" | "held";
 export class PacketRecord {
   /** Time of the last bit out; undefined when it did not leave. */
   tLeaveNs: number | undefined = undefined;
+  /** What became of it so far. */
   outcome: Outcome = "held";
   /** Index into REASONS: why it was dropped. */
   reason: number = REASON.none;
-  copies = 0;
-  copiedBytes = 0;
-  segments = 0;
-  checksumBytes = 0;
-  cryptoBytes = 0;
-  requeues = 0;
-  costPs = 0;
+  /** CPU copies of its bytes. */
+  copies: number = 0;
+  /** Bytes of those copies. */
+  copiedBytes: number = 0;
+  /** Segments that were cut for it. */
+  segments: number = 0;
+  /** Bytes that a CPU summed. */
+  checksumBytes: number = 0;
+  /** Bytes of ciphertext. */
+  cryptoBytes: number = 0;
+  /** How often it was put back into the queue. */
+  requeues: number = 0;
+  /** Price of its events, in picoseconds. */
+  costPs: number = 0;
   /** A poll that took it has ended, or none ever will. */
-  polled = false;
+  polled: boolean = false;
   /** Block in which its outcome was known and its poll over. */
-  closedIn = Infinity;
+  closedIn: number = Infinity;
 
+  /** A packet, from 0, that arrived at `tArriveNs` with so many bytes; `flow` is NONE where it has none. */
   constructor(
     readonly packet: number,
     readonly tArriveNs: number,
@@ -73,7 +82,31 @@ export class Packets implements Fold {
 
   /** Reads the rows of a block. */
   add(block: EventBlock): void {
-    for (let row = 0; row < block.rows; row++) this.#addRow(block, row);
+    for (let row = 0; row < block.rows; row++) this.addRow(block, row);
+    this.endBlock();
+  }
+
+  /** Reads one row; for a fold that looks at a packet in between, and calls `endBlock` after the last row of each block. */
+  addRow(block: EventBlock, row: number): void {
+    const event = block.event[row]!;
+    const packet = block.packet[row]!;
+    const skb = block.skb[row]!;
+    if (event === EVENT.arrive) return this.#arrive(block, row);
+    if (event === EVENT.poll) return this.#poll(block.costPs[row]!);
+    if (event === EVENT.visit && block.stage[row] === STAGE["driver-rx"]) this.#taken.push(packet);
+    if (skb !== NONE) this.#own(block, row, event, packet, skb);
+    this.#addSums(block, row, event, packet === NONE ? this.#owners.get(skb) : [packet]);
+    if (event === EVENT.free) this.#owners.delete(skb);
+    if (packet !== NONE) this.#end(block, row, event, packet);
+  }
+
+  /** What is known about a packet that has arrived and has not been handed on yet. */
+  record(packet: number): PacketRecord | undefined {
+    return this.#records.get(packet);
+  }
+
+  /** Hands on the packets to which nothing more can happen. */
+  endBlock(): void {
     for (const [packet, record] of this.#records) {
       // One block later: what follows an outcome (the buffer is freed) may lie in the next block.
       if (record.closedIn >= this.#block) break;
@@ -87,19 +120,6 @@ export class Packets implements Fold {
   finish(): void {
     for (const record of this.#records.values()) this.#emit(record);
     this.#records.clear();
-  }
-
-  #addRow(block: EventBlock, row: number): void {
-    const event = block.event[row]!;
-    const packet = block.packet[row]!;
-    const skb = block.skb[row]!;
-    if (event === EVENT.arrive) return this.#arrive(block, row);
-    if (event === EVENT.poll) return this.#poll(block.costPs[row]!);
-    if (event === EVENT.visit && block.stage[row] === STAGE["driver-rx"]) this.#taken.push(packet);
-    if (skb !== NONE) this.#own(block, row, event, packet, skb);
-    this.#addSums(block, row, event, packet === NONE ? this.#owners.get(skb) : [packet]);
-    if (event === EVENT.free) this.#owners.delete(skb);
-    if (packet !== NONE) this.#end(block, row, event, packet);
   }
 
   #arrive(block: EventBlock, row: number): void {

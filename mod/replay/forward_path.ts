@@ -21,7 +21,7 @@ import { SkbMemory } from "../skb/skb_memory.ts";
 import { EspOutput } from "../stages/esp_output.ts";
 import { Forward } from "../stages/forward.ts";
 import { Gro } from "../stages/gro.ts";
-import type { Host } from "../stages/host.ts";
+import type { BufferProbe, Host } from "../stages/host.ts";
 import { IngressGate } from "../stages/ingress_gate.ts";
 import { IpOutput } from "../stages/ip_output.ts";
 import { NetRx } from "../stages/net_rx.ts";
@@ -40,6 +40,8 @@ export interface PathParts {
   readonly aead: Aead | null;
   /** Looks at what NIC 1 sends; null when nobody does. */
   readonly tap: FrameTap | null;
+  /** Looks at buffers on their way. */
+  readonly probe?: BufferProbe | null;
   /** Poison freed memory (tests). */
   readonly poison: boolean;
 }
@@ -67,6 +69,7 @@ export function buildForwardPath(parts: PathParts): ForwardPath {
     skbs,
     cpu: new Cpu<Skb>(0, engine, ledger),
     gate: new IngressGate(insideMax),
+    probe: parts.probe ?? null,
   };
   const espHeaderBytes = headerBytes(sa.mode, sa.ivBytes);
   const inside = mtu === Infinity ? mtu : innerMtu(mtu, sa.mode, espHeaderBytes, sa.blockBytes, sa.icvBytes);

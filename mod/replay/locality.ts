@@ -6,7 +6,7 @@
 
 import type { Config } from "../config/schema.ts";
 import type { CaptureReader } from "../capture/mod.ts";
-import { CapturePacket, LINKTYPE_ETHERNET } from "../capture/mod.ts";
+import { CapturePacket } from "../capture/mod.ts";
 import { FrameFacts } from "../wire/frame_facts.ts";
 import { parseAddress } from "../wire/ipv4.ts";
 
@@ -35,8 +35,8 @@ export async function surveyBusiestSender(reader: CaptureReader): Promise<number
   const facts = new FrameFacts();
   while (await reader.fill()) {
     while (reader.next(packet)) {
-      if (packet.linkType !== LINKTYPE_ETHERNET) continue;
-      facts.read(packet.bytes, packet.offset, packet.capturedBytes, packet.originalBytes);
+      const { bytes, offset, capturedBytes, originalBytes, linkType } = packet;
+      facts.read(bytes, offset, capturedBytes, Math.max(capturedBytes, originalBytes), linkType);
       if (facts.isIpv4) sent.set(facts.source, (sent.get(facts.source) ?? 0) + facts.payloadBytes);
     }
   }

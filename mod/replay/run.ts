@@ -9,7 +9,7 @@
  * @module
  */
 
-import { type ByteSource, type CaptureReader, LINKTYPE_ETHERNET, linkTypeName, openCapture } from "../capture/mod.ts";
+import { type ByteSource, type CaptureReader, linkTypeName, openCapture } from "../capture/mod.ts";
 import type { ResolvedConfig } from "../config/resolve.ts";
 import { priceOf, type Profile } from "../cost/profile.ts";
 import { ENGINES } from "../crypto/engines.ts";
@@ -20,6 +20,8 @@ import { brokenLaws } from "../ledger/laws.ts";
 import { type Fold, Ledger, PS_PER_NS } from "../ledger/ledger.ts";
 import { Tally } from "../ledger/tally.ts";
 import { Engine } from "../sim/engine.ts";
+import type { BufferProbe } from "../stages/host.ts";
+import { isLinkTypeFollowed } from "../wire/link_layer.ts";
 import { buildForwardPath, type ForwardPath } from "./forward_path.ts";
 import { FrameSink, type FrameWriter } from "./frame_sink.ts";
 import { HashingSource } from "./hashing_source.ts";
@@ -61,6 +63,8 @@ export interface ReplayRequest {
   readonly check?: boolean;
   /** More folds over the ledger. */
   readonly folds?: readonly Fold[];
+  /** Looks at buffers on their way; changes nothing. */
+  readonly probe?: BufferProbe;
   /** Poison freed memory (tests). */
   readonly poison?: boolean;
 }
@@ -141,7 +145,7 @@ class Model {
 
   constructor(readonly request: ReplayRequest, readonly reader: CaptureReader, survey: number | undefined) {
     const { config } = request.resolved;
-    const { frames = null, check = false, folds = [], poison = false } = request;
+    const { frames = null, check = false, folds = [], probe = null, poison = false } = request;
     this.#ledger = new Ledger(priceOf(request.profile), [this.#tally, this.#delivery, ...folds]);
     this.#sa = testSecurityAssociation(config.seed);
     const looked = frames !== null || check;
@@ -156,6 +160,7 @@ class Model {
       sa: this.#sa,
       aead,
       tap: this.#sink === null ? null : (skb, tNs) => this.#sink!.take(this.#path.host.skbs, skb, tNs),
+      probe,
       poison,
     });
     const { host, ring } = this.#path;
@@ -164,7 +169,6 @@ class Model {
       isLocal: localityOf(config, survey),
       mtu: config.mtu,
       verifyChecksums: config.gro === "on" && config.nic_rx_csum === "on",
-      linkType: LINKTYPE_ETHERNET,
     });
   }
 
@@ -213,19 +217,14 @@ class Model {
 function requirePlayable(name: string, reader: CaptureReader, traffic: Traffic): void {
   const read = reader.linkTypes.reduce((sum, link) => sum + link.packets, 0);
   if (read === 0 || traffic.packets > 0) return;
-  const others = reader.linkTypes.filter((link) => link.linkType !== LINKTYPE_ETHERNET);
-  if (others.length === reader.linkTypes.length) {
-    const names = others.map((link) => linkTypeName(link.linkType)).join(", ");
-    throw new UnplayableError(
-      `Cannot replay ${name}: path forward plays Ethernet only so far, the capture holds ${names}`,
-    );
+  if (!reader.linkTypes.some(({ linkType }) => isLinkTypeFollowed(linkType))) {
+    const names = reader.linkTypes.map(({ linkType }) => linkTypeName(linkType)).join(", ");
+    throw new UnplayableError(`Cannot replay ${name}: its link type is not understood (${names})`);
   }
   if (traffic.oddities.ignored > 0) {
     throw new UnplayableError(`Cannot replay ${name}: none of its packets comes from our host (tunnel=local)`);
   }
   const { ipv6 } = traffic.oddities;
-  const why = ipv6 > 0 ? `it holds ${ipv6} IPv6 packets` : "tagged, PPPoE and MPLS frames and IPv6 are not built yet";
-  throw new UnplayableError(
-    `Cannot replay ${name}: there is no IPv4 packet in it that lies directly over Ethernet (${why})`,
-  );
+  const why = ipv6 > 0 ? ` (it holds ${ipv6} IPv6 packets)` : "";
+  throw new UnplayableError(`Cannot replay ${name}: there is no IPv4 packet in it${why}`);
 }

@@ -6,7 +6,8 @@
  * due happen, at the time they were due, once more has been read.
  *
  * What the capture lacks is made up here, and counted for the warnings: bytes cut off by the snap length are filled in,
- * and a checksum that covers them, or that was left to a NIC (only the pseudo-header's sum is there), is completed.
+ * and a checksum that covers them, or that was left to a NIC (only the pseudo-header's sum is there), is completed. What was
+ * captured with another link layer than plain Ethernet arrives re-framed (`reframe.ts`).
  *
  * @module
  */
@@ -25,10 +26,12 @@ import { ETH_HLEN, ETHERTYPE_IPV4, ETHERTYPE_IPV6, VLAN_HLEN } from "../wire/eth
 import { FlowTable } from "../wire/flow_table.ts";
 import { FrameFacts } from "../wire/frame_facts.ts";
 import { PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ip_protocol.ts";
+import { isLinkTypeFollowed } from "../wire/link_layer.ts";
 import { OFFSET_CHECKSUM as TCP_OFFSET_CHECKSUM } from "../wire/tcp.ts";
 import { holdsOnlyPseudoHeaderSum } from "../wire/transport_checksum.ts";
 import { OFFSET_CHECKSUM as UDP_OFFSET_CHECKSUM } from "../wire/udp.ts";
 import type { IsLocal } from "./locality.ts";
+import { Reframer } from "./reframe.ts";
 
 /** Counts of what was odd about the capture. */
 export interface Oddities {
@@ -40,8 +43,10 @@ export interface Oddities {
   aboveMtu: number;
   /** IPv6 packets, which no path plays yet. */
   ipv6: number;
-  /** Packets of link types that no path plays yet. */
+  /** Packets of link types that are not understood. */
   otherLink: number;
+  /** IPv4 packets that were captured with another link layer than plain Ethernet. */
+  reframed: number;
   /** Packets that do not come from our host. */
   ignored: number;
 }
@@ -62,19 +67,26 @@ export interface TrafficOptions {
   readonly mtu: number;
   /** The NIC verifies checksums, and somebody wants to know. */
   readonly verifyChecksums: boolean;
-  /** LINKTYPE_ number that the path plays. */
-  readonly linkType: number;
 }
 
 /** Offers the packets of one capture. */
 export class Traffic {
   /** IPv4 packets offered, damaged ones included. */
   packets = 0;
-  readonly oddities: Oddities = { cut: 0, checksumLeft: 0, aboveMtu: 0, ipv6: 0, otherLink: 0, ignored: 0 };
+  readonly oddities: Oddities = {
+    cut: 0,
+    checksumLeft: 0,
+    aboveMtu: 0,
+    ipv6: 0,
+    otherLink: 0,
+    reframed: 0,
+    ignored: 0,
+  };
 
   readonly #packet = new CapturePacket();
   readonly #facts = new FrameFacts();
   readonly #flows = new FlowTable();
+  readonly #reframer = new Reframer();
   #loaded = false;
   #ended = false;
   #offering = false;
@@ -118,18 +130,20 @@ export class Traffic {
   #arrive(nowNs: number): void {
     const packet = this.#packet;
     const facts = this.#facts;
-    const frameBytes = Math.max(packet.capturedBytes, packet.originalBytes);
-    facts.read(packet.bytes, packet.offset, packet.capturedBytes, frameBytes);
-    const isIpv4 = facts.etherType === ETHERTYPE_IPV4;
-    if (packet.linkType !== this.options.linkType) {
+    const packetBytes = Math.max(packet.capturedBytes, packet.originalBytes);
+    facts.read(packet.bytes, packet.offset, packet.capturedBytes, packetBytes, packet.linkType);
+    if (!isLinkTypeFollowed(packet.linkType)) {
       this.oddities.otherLink += 1;
-      return this.#note(nowNs, EVENT.arrive, REASON.ignored, frameBytes);
+      return this.#note(nowNs, EVENT.arrive, REASON.ignored, packetBytes);
     }
+    const { frameBytes } = facts;
+    const isIpv4 = facts.etherType === ETHERTYPE_IPV4;
     if (isIpv4 && !this.options.isLocal(facts.source)) {
       this.oddities.ignored += 1;
       return this.#note(nowNs, EVENT.arrive, REASON.ignored, frameBytes);
     }
     if (isIpv4) this.packets += 1;
+    if (isIpv4 && facts.isReframed) this.oddities.reframed += 1;
     if (facts.etherType === ETHERTYPE_IPV6) this.oddities.ipv6 += 1;
     this.#note(nowNs, EVENT.arrive, isIpv4 ? REASON.none : REASON.bypass, frameBytes);
     if (frameBytes < ETH_HLEN || frameBytes > this.options.mtu + ETH_HLEN + VLAN_HLEN) {
@@ -163,7 +177,12 @@ export class Traffic {
     const facts = this.#facts;
     const frame = new RxFrame();
     frame.packet = packet.index;
-    writeFrame(memory, frame, packet.bytes, packet.offset, packet.capturedBytes, frameBytes);
+    if (facts.isReframed) {
+      this.#reframer.write(packet, facts);
+      writeFrame(memory, frame, this.#reframer.bytes, 0, facts.capturedFrameBytes, frameBytes);
+    } else {
+      writeFrame(memory, frame, packet.bytes, packet.offset, packet.capturedBytes, frameBytes);
+    }
     if (!facts.isIpv4) return frame;
     frame.payloadBytes = facts.payloadBytes;
     frame.flow = this.#flowOf(facts);
@@ -176,14 +195,14 @@ export class Traffic {
   #judgeChecksum(frame: RxFrame, frameBytes: number): void {
     const { u8 } = this.ports.memory;
     const facts = this.#facts;
-    const cut = this.#packet.capturedBytes < frameBytes;
+    const cut = facts.capturedFrameBytes < frameBytes;
     if (cut) this.oddities.cut += 1;
     const field = checksumField(facts);
     if (field < 0) return;
-    const ipAt = frame.buffers[0]!.at + facts.ipAt - this.#packet.offset;
+    const ipAt = frame.buffers[0]!.at + facts.ipAt - facts.frameAt;
     const left = !cut && holdsOnlyPseudoHeaderSum(u8, ipAt, facts.transportBytes);
     if (left) this.oddities.checksumLeft += 1;
-    const transportOffset = facts.transportAt - this.#packet.offset;
+    const transportOffset = facts.transportAt - facts.frameAt;
     const fieldAt = frame.buffers[0]!.at + transportOffset + field;
     if (cut || left) {
       set16(u8, fieldAt, 0);

@@ -4,10 +4,11 @@
  * @module
  */
 
-import type { CaptureReader } from "../capture/mod.ts";
+import { type CaptureReader, linkTypeName } from "../capture/mod.ts";
 import type { ResolvedConfig } from "../config/resolve.ts";
 import type { Delivery } from "../ledger/delivery.ts";
 import { ETH_HLEN } from "../wire/ethernet.ts";
+import { isLinkTypeFollowed } from "../wire/link_layer.ts";
 import type { Traffic } from "./traffic.ts";
 
 /** A run shorter than this many fillings of the ring says little about the steady state (design, section 3). */
@@ -27,7 +28,13 @@ export function replayWarnings(
   const warn = (count: number, sentence: string): void => {
     if (count > 0) warnings.push(`${count} ${sentence}`);
   };
-  warn(oddities.otherLink, "packets of other link types than Ethernet are ignored: not built yet");
+  const unknown = reader.linkTypes.filter(({ linkType }) => !isLinkTypeFollowed(linkType));
+  const names = unknown.map(({ linkType }) => linkTypeName(linkType)).join(", ");
+  warn(oddities.otherLink, `packets are ignored: their link type is not understood (${names})`);
+  warn(
+    oddities.reframed,
+    "packets were captured with tags or another link layer: they arrive as plain Ethernet frames",
+  );
   warn(oddities.ipv6, "IPv6 packets bypass the tunnel: IPv6 is not built yet");
   warn(
     oddities.aboveMtu,

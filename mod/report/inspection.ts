@@ -19,7 +19,7 @@
 
 import type { ChecksumCounts, EthernetContents, FlowSummary } from "../capture/ethernet_census.ts";
 import { type Inspection, LONGEST_MTU_FRAME_BYTES } from "../capture/inspection.ts";
-import { linkTypeName } from "../capture/mod.ts";
+import { type CaptureInterface, linkTypeName } from "../capture/mod.ts";
 import { type Column, formatNumber, renderTable } from "./columns.ts";
 import { visibleJson, visibleText } from "./visible_text.ts";
 
@@ -27,14 +27,15 @@ const NS_PER_MS = 1e6;
 const NS_PER_SECOND = 1_000_000_000n;
 /** The first second that has no date of four-digit year: 10000-01-01. */
 const DATE_END_SECONDS = 253_402_300_800n;
+/** How many interfaces the page names. */
+const INTERFACES_SHOWN = 8;
 /** Where the values of the page begin. */
 const LABEL_COLUMNS = 15;
 
 /**
  * One JSON object with keys in a fixed order, indented by 2 spaces, with a line feed at the end. Keys are only ever added.
  *
- * Where there are packets, but none of them is Ethernet, everything from `network` to `checksums` that has not been looked
- * into is null.
+ * Where there are packets, but all of link types that are not understood, everything that has not been looked into is null.
  */
 export function inspectionJson(inspection: Inspection): string {
   const { ethernet, durationNs } = inspection;
@@ -61,6 +62,10 @@ export function inspectionJson(inspection: Inspection): string {
     checksums: ethernet === null ? null : checksumsJson(ethernet.checksums),
     paths: inspection.paths,
     warnings: inspection.warnings,
+    interfaces: inspection.interfaces.map(({ linkType, name, snaplenBytes }) => {
+      return { link_type: linkType, name: name === "" ? null : name, snaplen_bytes: snaplenBytes };
+    }),
+    reframed: ethernet?.reframed ?? null,
   };
   return visibleJson(JSON.stringify(document, null, 2)) + "\n";
 }
@@ -91,7 +96,7 @@ function checksumsJson(checksums: ChecksumCounts): Record<string, number> {
 export function renderInspection(inspection: Inspection): string {
   const { ethernet } = inspection;
   const records = recordLines(inspection);
-  const contents = ethernet === null ? [line("Contents", "unknown: no Ethernet frame")] : contentLines(ethernet);
+  const contents = ethernet === null ? [line("Contents", "unknown: link type not understood")] : contentLines(ethernet);
   const flows = ethernet === null || ethernet.flows === 0 ? [] : ["\n", renderTable(FLOW_COLUMNS, ethernet.topFlows)];
   const paths = inspection.paths.map(({ path, playable, why }) => {
     return line("Path", `${path} ${playable ? "can play it" : "cannot play it"}: ${why}`);
@@ -114,17 +119,27 @@ function recordLines(inspection: Inspection): string[] {
     line("First packet", t0EpochNs === null ? "unknown" : formatEpoch(t0EpochNs)),
     line("Duration", durationNs === null ? "unknown" : `${formatNumber(durationNs / NS_PER_MS, 6)} ms`),
     line("Link types", linkTypes.length === 0 ? "none" : linkTypes.join(", ")),
+    ...interfaceLines(inspection.interfaces),
     line("Longest frame", longestFrameBytes === null ? "unknown" : `${longestFrameBytes} bytes`),
     line("Above MTU", `${framesAboveMtu} (frames of more than ${LONGEST_MTU_FRAME_BYTES} bytes)`),
     line("Cut", `${cutPackets} (packets that lack bytes)`),
   ];
 }
 
+/** No line where the format knows no interfaces. */
+function interfaceLines(interfaces: readonly CaptureInterface[]): string[] {
+  if (interfaces.length === 0) return [];
+  const names = interfaces.map(({ name, linkType }) => `${name === "" ? "unnamed" : name} (${linkTypeName(linkType)})`);
+  const more = names.length > INTERFACES_SHOWN ? ` and ${names.length - INTERFACES_SHOWN} more` : "";
+  return [line("Interfaces", names.slice(0, INTERFACES_SHOWN).join(", ") + more)];
+}
+
 function contentLines(ethernet: EthernetContents): string[] {
-  const { network, transport, checksums, flows, topFlows } = ethernet;
+  const { reframed, network, transport, checksums, flows, topFlows } = ethernet;
   const { complete, pseudoHeaderOnly, wrong, unchecked } = checksums;
   return [
-    line("Ethernet", `IPv4 ${network.ipv4}, IPv6 ${network.ipv6}, ARP ${network.arp}, other ${network.other}`),
+    line("Network", `IPv4 ${network.ipv4}, IPv6 ${network.ipv6}, ARP ${network.arp}, other ${network.other}`),
+    line("Re-framed", `${reframed} (tags or another link layer than plain Ethernet)`),
     line(
       "IPv4",
       `TCP ${transport.tcp}, UDP ${transport.udp}, ICMP ${transport.icmp}, ESP ${transport.esp}, other ${transport.other}`,

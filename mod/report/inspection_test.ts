@@ -3,6 +3,7 @@ import { inspectCapture, type Inspection } from "../capture/inspection.ts";
 import { sourceOfBytes } from "../capture/mod.ts";
 import { buildPcap, type PcapHeaderFields, type PcapRecordFields } from "../capture/testing.ts";
 import { buildFrame } from "../capture/testing_frames.ts";
+import { nameOption, PcapngBuilder } from "../capture/testing_pcapng.ts";
 import { inspectionJson, renderInspection } from "./inspection.ts";
 
 function inspect(
@@ -101,12 +102,14 @@ Deno.test("inspectionJson() writes keys in a fixed order, indented by 2 spaces, 
     {
       "path": "forward",
       "playable": true,
-      "why": "3 of its packets are IPv4 over Ethernet"
+      "why": "3 of its packets are IPv4"
     }
   ],
   "warnings": [
     "Cannot read small.pcap to its end: it ends inside a packet (153 of 154 bytes), after 3 packets, at byte 1788"
-  ]
+  ],
+  "interfaces": [],
+  "reframed": 0
 }
 `,
   );
@@ -116,11 +119,11 @@ Deno.test("inspectionJson() writes null for what is unknown, and 0 for what is k
   const empty = JSON.parse(inspectionJson(await inspect("x", [])));
   assertEquals([empty.t0_epoch_ns, empty.duration_ms, empty.longest_frame_bytes], [null, null, null]);
   assertEquals([empty.packets, empty.bytes, empty.flows, empty.network.ipv4, empty.top_flows], [0, 0, 0, 0, []]);
-  const cooked = JSON.parse(inspectionJson(await inspect("x", RECORDS, { linkType: 113 })));
-  const inside = [cooked.network, cooked.transport, cooked.fragments, cooked.payload_bytes, cooked.flows];
-  assertEquals([...inside, cooked.top_flows, cooked.checksums], Array(7).fill(null));
-  assertEquals([cooked.packets, cooked.longest_frame_bytes], [4, 1514]);
-  assertEquals(Object.keys(cooked), Object.keys(empty));
+  const radio = JSON.parse(inspectionJson(await inspect("x", RECORDS, { linkType: 127 })));
+  const inside = [radio.network, radio.transport, radio.fragments, radio.payload_bytes, radio.flows, radio.reframed];
+  assertEquals([...inside, radio.top_flows, radio.checksums], Array(8).fill(null));
+  assertEquals([radio.packets, radio.longest_frame_bytes], [4, 1514]);
+  assertEquals(Object.keys(radio), Object.keys(empty));
 });
 
 Deno.test("renderInspection() lines up labels, counts, flows and paths", async () => {
@@ -136,7 +139,8 @@ Longest frame  1514 bytes
 Above MTU      0 (frames of more than 1518 bytes)
 Cut            1 (packets that lack bytes)
 
-Ethernet       IPv4 3, IPv6 0, ARP 1, other 0
+Network        IPv4 3, IPv6 0, ARP 1, other 0
+Re-framed      0 (tags or another link layer than plain Ethernet)
 IPv4           TCP 1, UDP 1, ICMP 0, ESP 1, other 0
 Fragments      0
 Checksums      complete 1, pseudo-header only 1, wrong 0, unchecked 1
@@ -151,7 +155,7 @@ source           destination     protocol  packets     bytes  segments
 192.0.2.1:40000  192.0.2.2:5001  udp             1       100
 192.0.2.1        192.0.2.2       esp             1       100
 
-Path           forward can play it: 3 of its packets are IPv4 over Ethernet
+Path           forward can play it: 3 of its packets are IPv4
 `,
   );
 });
@@ -169,7 +173,8 @@ Longest frame  unknown
 Above MTU      0 (frames of more than 1518 bytes)
 Cut            0 (packets that lack bytes)
 
-Ethernet       IPv4 0, IPv6 0, ARP 0, other 0
+Network        IPv4 0, IPv6 0, ARP 0, other 0
+Re-framed      0 (tags or another link layer than plain Ethernet)
 IPv4           TCP 0, UDP 0, ICMP 0, ESP 0, other 0
 Fragments      0
 Checksums      complete 0, pseudo-header only 0, wrong 0, unchecked 0
@@ -179,13 +184,40 @@ Flows          0
 Path           forward cannot play it: the capture holds no packet
 `,
   );
-  const cooked = renderInspection(await inspect("x", RECORDS, { linkType: 113 })).split("\n");
-  assertEquals(cooked.slice(10), [
-    "Contents       unknown: no Ethernet frame",
+  const radio = renderInspection(await inspect("x", RECORDS, { linkType: 127 })).split("\n");
+  assertEquals(radio.slice(10), [
+    "Contents       unknown: link type not understood",
     "",
-    "Path           forward cannot play it: only Ethernet can be played so far, the capture holds linux-sll",
+    "Path           forward cannot play it: its link type is not understood (ieee802-11-radiotap)",
     "",
   ]);
+});
+
+Deno.test("renderInspection() and inspectionJson() name interfaces, control characters made visible", async () => {
+  const file = new PcapngBuilder().section().describe({ options: [nameOption("=1+1")], snaplen: 96 })
+    .describe({ linkType: 113, options: [nameOption("\x1b[2Jeth0\n")] }).describe({ linkType: 9 })
+    .enhanced({ bytes: buildFrame() }).simple(buildFrame().subarray(0, 96), 154);
+  const inspection = await inspectCapture(sourceOfBytes(file.bytes), "x.pcapng");
+  const page = renderInspection(inspection);
+  assert(page.includes("\nInterfaces     =1+1 (ethernet), \\x1b[2Jeth0\\n (linux-sll), unnamed (ppp)\n"), page);
+  const json = inspectionJson(inspection);
+  assertEquals(/[\p{Cc}\p{Cf}]/u.test(json.replaceAll("\n", "")), false);
+  assertEquals(JSON.parse(json).interfaces, [
+    { link_type: 1, name: "=1+1", snaplen_bytes: 96 },
+    { link_type: 113, name: "\x1b[2Jeth0\n", snaplen_bytes: 262144 },
+    { link_type: 9, name: null, snaplen_bytes: 262144 },
+  ]);
+  for (let more = 0; more < 7; more++) file.describe();
+  const many = renderInspection(await inspectCapture(sourceOfBytes(file.bytes), "x.pcapng"));
+  assert(many.includes("unnamed (ethernet), unnamed (ethernet) and 2 more\n"), many);
+});
+
+Deno.test("renderInspection() and inspectionJson() know no time where no packet has a stamp", async () => {
+  const file = new PcapngBuilder().section().describe().simple(buildFrame());
+  const inspection = await inspectCapture(sourceOfBytes(file.bytes), "x.pcapng");
+  assert(renderInspection(inspection).includes("\nFirst packet   unknown\nDuration       unknown\n"));
+  const { t0_epoch_ns, duration_ms, packets } = JSON.parse(inspectionJson(inspection));
+  assertEquals([t0_epoch_ns, duration_ms, packets], [null, null, 1]);
 });
 
 Deno.test("renderInspection() says how many flows there are when it does not list them all", async () => {

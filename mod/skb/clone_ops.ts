@@ -55,7 +55,7 @@ export function pskbCopy(skbs: SkbMemory, skb: Skb): Skb {
   reserve(twin, skb.headroom);
   put(twin, skb.headlen);
   skbs.memory.move(skb.dataAt, twin.dataAt, skb.headlen);
-  skbs.ledger.write(EVENT.copy, REASON.pskbCopy, skb.packet, skb.id, twin.id, skb.headlen, 1, 0);
+  skbs.ledger.note(EVENT.copy, REASON.pskbCopy, skb, skb.headlen, 1, twin.id);
   for (const frag of skb.head.frags) twin.head.frags.push(skbs.refFrag(frag));
   twin.head.fragList = skb.head.fragList;
   for (let member = skb.head.fragList; member !== null; member = member.next) member.users += 1;
@@ -69,7 +69,7 @@ function copyInto(skbs: SkbMemory, skb: Skb, twin: Skb, headroomBytes: number, r
   put(twin, skb.len);
   skbs.memory.move(skb.dataAt - headroomBytes, twin.dataAt - headroomBytes, headroomBytes);
   copyBits(skbs, skb, 0, twin.dataAt, skb.len);
-  skbs.ledger.write(EVENT.copy, reason, skb.packet, skb.id, twin.id, headroomBytes + skb.len, 1, 0);
+  skbs.ledger.note(EVENT.copy, reason, skb, headroomBytes + skb.len, 1, twin.id);
   copyPacketState(skb, twin);
   return twin;
 }

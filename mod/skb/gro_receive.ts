@@ -47,7 +47,7 @@ export function appendToAggregate(
     reason = REASON.fragList;
     newLast = skb;
   }
-  skbs.ledger.write(EVENT.merge, reason, skb.packet, skb.id, aggregate.id, payload, 1, 0);
+  skbs.ledger.note(EVENT.merge, reason, skb, payload, 1, aggregate.id);
   rememberPacket(aggregate, skb);
   if (newLast === skb) chain(skb, aggregate, last, headerBytes);
   else finishMove(skbs, skb, aggregate, last, payload);

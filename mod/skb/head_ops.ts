@@ -13,7 +13,7 @@
  * @module
  */
 
-import { EVENT, NONE, REASON } from "../ledger/schema.ts";
+import { EVENT, REASON } from "../ledger/schema.ts";
 import { alignCacheLine, kmallocEndOffset } from "./geometry.ts";
 import type { HeadBuffer, Skb } from "./skb.ts";
 import type { SkbMemory } from "./skb_memory.ts";
@@ -55,7 +55,7 @@ export function expandHead(skbs: SkbMemory, skb: Skb, nhead: number, ntail: numb
   const head = skbs.makeHead(kmallocEndOffset(nhead + old.endOffset + ntail));
   const bytes = skb.tail;
   skbs.memory.move(old.at, head.at + nhead, bytes);
-  skbs.ledger.write(EVENT.copy, REASON.expandHead, skb.packet, skb.id, NONE, bytes, 1, 0);
+  skbs.ledger.note(EVENT.copy, REASON.expandHead, skb, bytes);
   moveSharedInfo(skbs, old, head, skb.isCloned);
   skbs.releaseHead(skb);
   skb.head = head;

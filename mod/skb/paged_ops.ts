@@ -10,7 +10,7 @@
  * @module
  */
 
-import { EVENT, NONE, REASON } from "../ledger/schema.ts";
+import { EVENT, REASON } from "../ledger/schema.ts";
 import { clone } from "./clone_ops.ts";
 import { COW_SLACK } from "./geometry.ts";
 import { expandHead } from "./head_ops.ts";
@@ -38,7 +38,7 @@ export function moveToFrag(
   reason: number,
 ): void {
   copyBits(skbs, skb, skb.headlen, block.at + offset, copied);
-  skbs.ledger.write(EVENT.copy, reason, skb.packet, skb.id, NONE, copied, 1, 0);
+  skbs.ledger.note(EVENT.copy, reason, skb, copied);
   for (const frag of skb.head.frags) skbs.memory.put(frag.block);
   skb.head.frags.length = 0;
   skb.head.frags.push(new Frag(block, offset, skb.dataLen));
@@ -71,7 +71,7 @@ export function pullTail(skbs: SkbMemory, skb: Skb, delta: number): void {
   else if (skb.isCloned) expandHead(skbs, skb, 0, 0);
   if (delta === 0) return;
   copyBits(skbs, skb, skb.headlen, skb.head.at + skb.tail, delta);
-  skbs.ledger.write(EVENT.copy, REASON.pullTail, skb.packet, skb.id, NONE, delta, 1, 0);
+  skbs.ledger.note(EVENT.copy, REASON.pullTail, skb, delta);
   dropPaged(skbs, skb, delta);
   skb.tail += delta;
   skb.dataLen -= delta;

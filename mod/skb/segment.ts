@@ -48,7 +48,7 @@ export function segmentByCopy(
       : cloneSegment(skbs, head, headerBytes, member, bytes);
     segment.packet = head.members?.[index] ?? head.packet;
     segment.payloadBytes = bytes;
-    skbs.ledger.write(EVENT.segment, REASON.none, segment.packet, segment.id, head.id, bytes, 1, 0);
+    skbs.ledger.note(EVENT.segment, REASON.none, segment, bytes, 1, head.id);
     if (member === null) finish(segment, index, copyAndSum(skbs, head, offset, segment, bytes));
     else finish(segment, index, sumOnly(skbs, segment, headerBytes, bytes));
   }
@@ -110,13 +110,13 @@ function copyAndSum(skbs: SkbMemory, head: Skb, offset: number, segment: Skb, by
   const at = segment.head.at + segment.tail;
   put(segment, bytes);
   copyBits(skbs, head, offset, at, bytes);
-  skbs.ledger.write(EVENT.copy, REASON.segmentCopy, segment.packet, segment.id, head.id, bytes, 1, 0);
-  skbs.ledger.write(EVENT.checksum, REASON.fused, segment.packet, segment.id, head.id, bytes, 1, 0);
+  skbs.ledger.note(EVENT.copy, REASON.segmentCopy, segment, bytes, 1, head.id);
+  skbs.ledger.note(EVENT.checksum, REASON.fused, segment, bytes, 1, head.id);
   return partialSum(skbs.memory.u8, at, bytes);
 }
 
 /** skb_checksum over a payload that stayed where it was. */
 function sumOnly(skbs: SkbMemory, segment: Skb, headerBytes: number, bytes: number): number {
-  skbs.ledger.write(EVENT.checksum, REASON.segmentSum, segment.packet, segment.id, -1, bytes, 1, 0);
+  skbs.ledger.note(EVENT.checksum, REASON.segmentSum, segment, bytes);
   return partialSum(skbs.memory.u8, segment.dataAt + headerBytes, bytes);
 }

@@ -71,7 +71,7 @@ export class SkbMemory {
   cloneOf(skb: Skb): Skb {
     const clone = new Skb(this.#nextId++, skb.head, skb.headFrag);
     copyState(skb, clone);
-    this.ledger.write(EVENT.clone, REASON.skbClone, skb.packet, skb.id, clone.id, skb.len, 1, 0);
+    this.ledger.note(EVENT.clone, REASON.skbClone, skb, skb.len, 1, clone.id);
     return clone;
   }
 
@@ -86,7 +86,7 @@ export class SkbMemory {
     if (skb.users > 0) return;
     if (skb.users < 0) throw new Error(`Cannot free skb ${skb.id}: it is free already`);
     this.releaseHead(skb);
-    this.ledger.write(EVENT.free, reason, skb.packet, skb.id, NONE, skb.len, 1, 0);
+    this.ledger.note(EVENT.free, reason, skb, skb.len);
   }
 
   /** Drops the reference that `skb` holds on its head (skb_release_data). */

@@ -47,7 +47,6 @@ async function throughWindow(preset: string, sets: readonly string[], windowByte
     isLocal: () => true,
     mtu: config.mtu,
     verifyChecksums: config.gro === "on",
-    linkType: 1,
   });
   engine.paused = true;
   while (engine.paused || !engine.run()) traffic.resume(await reader.fill());

@@ -18,7 +18,7 @@
  * @module
  */
 
-import { EVENT, NONE, REASON } from "../ledger/schema.ts";
+import { EVENT, REASON } from "../ledger/schema.ts";
 import { placeInHead, RX_BUFFER_BYTES, type RxFrame } from "../skb/dma.ts";
 import { NET_SKB_PAD, SHARED_INFO_BYTES } from "../skb/geometry.ts";
 import { pull, put, reserve } from "../skb/head_ops.ts";
@@ -138,5 +138,5 @@ function copyAligned(host: Host, skb: Skb, from: number, bytes: number, reason: 
   const copied = Math.ceil(bytes / LONG_BYTES) * LONG_BYTES;
   host.skbs.memory.move(from, skb.head.at + skb.tail, copied);
   put(skb, bytes);
-  host.ledger.write(EVENT.copy, reason, skb.packet, skb.id, NONE, copied, 1, 0);
+  host.ledger.note(EVENT.copy, reason, skb, copied);
 }

@@ -25,7 +25,7 @@ import { addFrag, moveToFrag } from "../skb/paged_ops.ts";
 import { gather, scatter, scatterlistEntries } from "../skb/scatterlist.ts";
 import type { Skb } from "../skb/skb.ts";
 import * as ipv4 from "../wire/ipv4.ts";
-import { drop, type Host, type Stage, visit } from "./host.ts";
+import { drop, type Host, observe, type Stage, visit } from "./host.ts";
 
 /** Longest ESP packet and more: IPv4 cannot carry it. */
 const SCRATCH_BYTES = 1 << 17;
@@ -54,6 +54,7 @@ export class EspOutput implements Stage {
     if (sequence === 0) return drop(this.host, skb, REASON.sequenceExhausted);
     const innerBytes = skb.len;
     const toNewPage = this.#makeTrailer(skb) && this.host.config.tx_dst === "new-page";
+    observe(this.host, skb);
     this.#encapsulate(skb, sequence);
     this.#encrypt(skb, innerBytes + padAndTrailerBytes(innerBytes, sa.blockBytes), toNewPage);
     this.next.process(skb);
@@ -114,7 +115,7 @@ export class EspOutput implements Stage {
     const { u8 } = this.host.skbs.memory;
     const padBytes = bytes - this.sa.icvBytes - ESP_TRAILER_BYTES;
     writeTrailer(u8, at, padBytes, tunnelNextHeader(u8, skb.dataAt));
-    this.host.ledger.write(EVENT.tail, reason, skb.packet, skb.id, NONE, bytes, 1, 0);
+    this.host.ledger.note(EVENT.tail, reason, skb, bytes);
   }
 
   /** Outer IP header, SPI, sequence number and IV go into the headroom. */
@@ -138,7 +139,7 @@ export class EspOutput implements Stage {
       this.#moveToNewPage(skb);
       entries += scatterlistEntries(skbs, skb, ipv4.HEADER_BYTES);
     }
-    ledger.write(EVENT.seal, REASON.none, skb.packet, skb.id, NONE, ciphertextBytes, entries, 0);
+    ledger.note(EVENT.seal, REASON.none, skb, ciphertextBytes, entries);
     if (this.aead === null) return;
     const espBytes = skb.len - ipv4.HEADER_BYTES;
     gather(skbs, skb, ipv4.HEADER_BYTES, espBytes, this.#scratch);

@@ -3,24 +3,12 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { PRESETS } from "../config/presets.ts";
-import { resolveConfig } from "../config/resolve.ts";
-import { TEST_DESTINATION, TEST_SOURCE, testSecurityAssociation } from "../esp/sa.ts";
-import { Ledger } from "../ledger/ledger.ts";
-import { bulk, captureOf, Recorder, runOf, tcpFrame, type TestRun } from "../replay/testing.ts";
-import { Cpu } from "../sim/cpu.ts";
-import { Engine } from "../sim/engine.ts";
+import { TEST_DESTINATION, TEST_SOURCE } from "../esp/sa.ts";
+import { bulk, captureOf, runOf, tcpFrame, type TestRun } from "../replay/testing.ts";
 import { kmallocEndOffset } from "../skb/geometry.ts";
-import { put, reserve } from "../skb/head_ops.ts";
-import { Memory } from "../skb/memory.ts";
-import type { Skb } from "../skb/skb.ts";
-import { SkbMemory } from "../skb/skb_memory.ts";
-import { REASON } from "../ledger/schema.ts";
 import { get16 } from "../wire/bytes.ts";
 import { ETH_HLEN } from "../wire/ethernet.ts";
 import * as ipv4 from "../wire/ipv4.ts";
-import { EspOutput } from "./esp_output.ts";
-import type { Host } from "./host.ts";
-import { IngressGate } from "./ingress_gate.ts";
 import { flowOf, forwarded, innerPackets, openSent } from "./testing.ts";
 
 const ERAS = ["4.4", "6.1"] as const;
@@ -43,7 +31,7 @@ interface Step {
 const STEP: fc.Arbitrary<Step> = fc.record({
   flow: fc.nat(3),
   payloadBytes: fc.oneof({ weight: 3, arbitrary: fc.constantFrom(1448, 700) }, fc.nat(1448)),
-  flags: fc.oneof({ weight: 5, arbitrary: fc.constant(0x10) }, fc.nat(255)),
+  flags: fc.oneof({ weight: 8, arbitrary: fc.constantFrom(0x10, 0x10, 0x10, 0x10, 0x18, 0x11, 0x90) }, fc.nat(255)),
   hasOptions: fc.oneof({ weight: 5, arbitrary: fc.constant(false) }, fc.boolean()),
   idStep: fc.constantFrom(1, 1, 1, 1, 1, 0, 7),
   acknowledgmentStep: fc.constantFrom(0, 0, 0, 0, 0, 1),
@@ -110,6 +98,20 @@ for (const preset of Object.keys(PRESETS)) {
     }
   });
 }
+
+Deno.test("flags come out on the packets that had them: CWR on the first, ECE on all, PSH and FIN on the last", async () => {
+  const ends = [{ 0: { flags: 0xd0 }, 1: { flags: 0x50 }, 2: { flags: 0x50 }, 3: { flags: 0x58 } }, {
+    2: { flags: 0x11 },
+  }];
+  for (const era of ERAS) {
+    for (const changes of ends) {
+      const frames = flowOf(Math.max(...Object.keys(changes).map(Number)) + 1, changes);
+      const testRun = await runOf(captureOf(frames), "nocopy-gro", [`era=${era}`]);
+      assertEquals(testRun.events.of("merge").length, frames.length - 1);
+      assertEquals(innerPackets(testRun), frames.map(forwarded));
+    }
+  }
+});
 
 function sequences(testRun: TestRun): number[] {
   return openSent(testRun).map((result) => result.opened ? result.sequence : -1);
@@ -218,45 +220,4 @@ Deno.test("outer header: addresses of the tunnel, time to live 64, right length 
       assertEquals(bytes.subarray(0, ETH_HLEN).toHex(), "0200000001020200000001010800");
     }
   }
-});
-
-/** A host, its ESP output with a used SA, and what came out. */
-function lastPackets(): {
-  process: (packet: number) => void;
-  passed: Skb[];
-  skbs: SkbMemory;
-  events: Recorder;
-  finish: () => void;
-} {
-  const events = new Recorder();
-  const ledger = new Ledger(() => 0, [events]);
-  const { config } = resolveConfig({ preset: "nocopy", sets: [] });
-  const skbs = new SkbMemory(new Memory({ poison: true }), ledger, config.era);
-  const host: Host = { config, ledger, skbs, cpu: new Cpu<Skb>(0, new Engine(), ledger), gate: new IngressGate(10) };
-  const sa = testSecurityAssociation(1);
-  sa.resumeAfter(0xfffffffd);
-  const passed: Skb[] = [];
-  const esp = new EspOutput(host, { process: (skb) => void passed.push(skb) }, sa, null);
-  const process = (packet: number): void => {
-    const skb = skbs.allocSkb(300);
-    reserve(skb, 100);
-    put(skb, 40);
-    skbs.memory.u8.set(tcpFrame({ payloadBytes: 0 }).subarray(ETH_HLEN), skb.dataAt);
-    skb.packet = packet;
-    skb.payloadBytes = 11;
-    host.gate.enter();
-    esp.process(skb);
-  };
-  return { process, passed, skbs, events, finish: () => (esp.release(), ledger.finish()) };
-}
-
-Deno.test("the last sequence number is used; packets beyond it are dropped with their reason, and nothing leaks", () => {
-  const { process, passed, skbs, events, finish } = lastPackets();
-  for (let packet = 0; packet < 4; packet++) process(packet);
-  for (const skb of passed) skbs.free(skb, REASON.sent);
-  finish();
-  assertEquals(passed.map((skb) => skb.packet), [0, 1]);
-  const drops = events.of("drop").map(({ packet, reason, payloadBytes }) => `${packet} ${reason} ${payloadBytes}`);
-  assertEquals(drops, ["2 sequence-exhausted 11", "3 sequence-exhausted 11"]);
-  assertEquals(skbs.memory.live, 0);
 });

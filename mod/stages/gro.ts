@@ -19,7 +19,7 @@ import * as ipv4 from "../wire/ipv4.ts";
 import { PROTOCOL_TCP } from "../wire/ip_protocol.ts";
 import * as tcp from "../wire/tcp.ts";
 import { GroRules, type Held } from "./gro_rules.ts";
-import { type Host, packetsIn, type Stage, visit } from "./host.ts";
+import { type Host, observe, packetsIn, type Stage, visit } from "./host.ts";
 
 /** Held buffers per list: one list per NAPI in 4.4, one per hash bucket in 6.1 (MAX_GRO_SKBS). */
 const MAX_GRO_SKBS = 8;
@@ -85,6 +85,7 @@ export class Gro {
     const { skbs } = this.host;
     const flags = tcp.flags(skbs.memory.u8, skb.head.at + skb.transportHeader);
     held.last = appendToAggregate(skbs, held.skb, held.last, skb, headerBytes);
+    observe(this.host, held.skb);
     held.count += 1;
     const tcpAt = held.skb.head.at + held.skb.transportHeader;
     const kept = flags & (tcp.FLAG_FIN | tcp.FLAG_PSH);
@@ -106,7 +107,7 @@ export class Gro {
     const skb = held.skb;
     if (held.count === 1) skb.head.gsoSize = 0;
     else finishAggregate(this.host, held);
-    this.host.ledger.write(EVENT.flush, reason, skb.packet, skb.id, NONE, skb.len, held.count, 0);
+    this.host.ledger.note(EVENT.flush, reason, skb, skb.len, held.count);
     this.#deliver(skb, held.count);
   }
 
@@ -132,7 +133,7 @@ export class Gro {
     rules.checksumBad = false;
     if (skb.ipSummed !== CHECKSUM.none || !rules.wantsChecksum(skb)) return;
     const transportBytes = skb.len - ipv4.HEADER_BYTES;
-    this.host.ledger.write(EVENT.checksum, REASON.groVerify, skb.packet, skb.id, NONE, transportBytes, 1, 0);
+    this.host.ledger.note(EVENT.checksum, REASON.groVerify, skb, transportBytes);
     if (transportSum(this.host, skb) === 0xffff) skb.ipSummed = CHECKSUM.unnecessary;
     else rules.checksumBad = true;
   }

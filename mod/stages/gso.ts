@@ -14,7 +14,7 @@ import { finish, partialSum, pseudoHeaderSumIpv4 } from "../wire/checksum.ts";
 import { PROTOCOL_TCP } from "../wire/ip_protocol.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import * as tcp from "../wire/tcp.ts";
-import { type Host, visit } from "./host.ts";
+import { type Host, observe, visit } from "./host.ts";
 
 /** Flags that only the last segment keeps. */
 const LAST_SEGMENT_FLAGS = tcp.FLAG_FIN | tcp.FLAG_PSH;
@@ -32,6 +32,7 @@ export function segmentTcpIpv4(host: Host, skb: Skb, emit: (segment: Skb) => voi
   segmentByCopy(host.skbs, skb, headerBytes, (segment, index, payloadSum) => {
     writeIpHeader(host, skb, segment, index);
     writeTcpHeader(host, skb, segment, index, index === last, payloadSum);
+    observe(host, segment);
     emit(segment);
   });
   host.skbs.free(skb, REASON.segmented);

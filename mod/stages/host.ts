@@ -9,11 +9,20 @@ import type { Ledger } from "../ledger/ledger.ts";
 import { EVENT, NONE, REASON, STAGE } from "../ledger/schema.ts";
 import type { Cpu, Door } from "../sim/cpu.ts";
 import type { Skb } from "../skb/skb.ts";
+import { type BufferShape, shapeOf } from "../skb/shape.ts";
 import type { SkbMemory } from "../skb/skb_memory.ts";
 import type { IngressGate } from "./ingress_gate.ts";
 
 /** A stage of the data path: takes an skb over and owns it from then on. */
 export type Stage = Door<Skb>;
+
+/** Looks at the buffer that carries one packet, wherever that is. It changes nothing. */
+export interface BufferProbe {
+  /** The captured packet, from 0. */
+  readonly packet: number;
+  /** Takes the shape of the buffer now; `rowNumber` is that of the ledger row that comes next. */
+  see(shape: BufferShape, rowNumber: number): void;
+}
 
 /** One machine of the model. */
 export interface Host {
@@ -23,11 +32,22 @@ export interface Host {
   readonly ledger: Ledger;
   /** Counts what is inside the host, for traffic that waits until there is room. */
   readonly gate: IngressGate;
+  /** Looks at buffers as they enter stages, and where a stage has changed one; null when nobody does. */
+  readonly probe: BufferProbe | null;
 }
 
 /** Enters `stage` with `skb`: its fixed work is priced, and the events that follow belong to the stage. */
 export function visit(host: Host, stage: keyof typeof STAGE, skb: Skb): void {
+  observe(host, skb);
   host.ledger.visit(STAGE[stage], skb.packet, skb.id, skb.len, packetsIn(skb));
+}
+
+/** Shows `skb` to the probe, when there is one and it looks for a packet that the skb carries. */
+export function observe({ probe, ledger }: Host, skb: Skb): void {
+  if (probe === null) return;
+  if (skb.packet === probe.packet || skb.members?.includes(probe.packet) === true) {
+    probe.see(shapeOf(skb), ledger.rowCount);
+  }
 }
 
 /** Captured packets that `skb` carries: none for all but the last fragment of a packet. */

@@ -15,7 +15,7 @@ import { set16 } from "../wire/bytes.ts";
 import { ETH_HLEN, ETHERTYPE_IPV4, writeEthernet } from "../wire/ethernet.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import { LL_RESERVED_SPACE } from "./forward.ts";
-import { type Host, type Stage, visit } from "./host.ts";
+import { type Host, observe, type Stage, visit } from "./host.ts";
 
 /** MAC addresses of the link behind the gateway: locally administered. */
 const GATEWAY_MAC = Uint8Array.of(0x02, 0, 0, 0, 0x01, 0x01);
@@ -71,6 +71,7 @@ export class IpOutput implements Stage {
     const copied = ipv4.HEADER_BYTES + bytes;
     ledger.write(EVENT.copy, REASON.ipFragment, skb.packet, fragment.id, skb.id, copied, 1, 0);
     this.#writeFragmentHeader(fragment, offset, isLast);
+    observe(this.host, fragment);
     return fragment;
   }
 

@@ -12,7 +12,7 @@
  * @module
  */
 
-import { EVENT, NONE, REASON, STAGE } from "../ledger/schema.ts";
+import { EVENT, REASON, STAGE } from "../ledger/schema.ts";
 import { SOFTIRQ, type Task } from "../sim/cpu.ts";
 import type { Skb } from "../skb/skb.ts";
 import { drop, type Host, packetsIn, type Stage, visit } from "./host.ts";
@@ -83,7 +83,7 @@ export class Qdisc implements Stage, Task {
     this.nic.advance(ledger.nowNs);
     if (!this.nic.isStopped) return false;
     const head = this.#requeued ?? this.#first!;
-    ledger.write(EVENT.busy, REASON.queueStopped, head.packet, head.id, NONE, head.len, 1, 0);
+    ledger.note(EVENT.busy, REASON.queueStopped, head, head.len);
     return true;
   }
 
@@ -93,14 +93,14 @@ export class Qdisc implements Stage, Task {
     else this.#last.next = skb;
     this.#last = skb;
     this.#length += 1;
-    this.host.ledger.write(EVENT.enqueue, REASON.none, skb.packet, skb.id, NONE, skb.len, this.length, 0);
+    this.host.ledger.note(EVENT.enqueue, REASON.none, skb, skb.len, this.length);
   }
 
   #next(): Skb {
     const skb = this.#requeued ?? this.#first!;
     if (this.#requeued === null) this.#removeFirst(skb);
     else this.#requeued = null;
-    this.host.ledger.write(EVENT.dequeue, REASON.none, skb.packet, skb.id, NONE, skb.len, this.length, 0);
+    this.host.ledger.note(EVENT.dequeue, REASON.none, skb, skb.len, this.length);
     return skb;
   }
 
@@ -120,7 +120,7 @@ export class Qdisc implements Stage, Task {
     }
     this.host.ledger.stage = STAGE.qdisc;
     this.#requeued = skb;
-    this.host.ledger.write(EVENT.requeue, REASON.none, skb.packet, skb.id, NONE, skb.len, this.length, 0);
+    this.host.ledger.note(EVENT.requeue, REASON.none, skb, skb.len, this.length);
     return false;
   }
 }

@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Profile } from "../cost/profile.ts";
 import { SUMMARY_COLUMNS } from "../report/summary.ts";
-import { bulk, captureOf, flatProfile, runOf, tcpFrame, type TestRun } from "../replay/testing.ts";
+import { bulk, captureOf, flatProfile, type Recorder, runOf, tcpFrame, type TestRun } from "../replay/testing.ts";
 import { innerPackets } from "./testing.ts";
 
 /** Nothing costs anything. */
@@ -163,11 +163,44 @@ for (const preset of ["baseline", "nocopy", "nocopy-gro"]) {
   });
 }
 
+Deno.test("pace=max: what is dropped or passes by makes room for what comes", async () => {
+  const arp = new Uint8Array(60);
+  arp.set([8, 6], 12);
+  const good = bulk(60, { payloadBytes: 500 });
+  const frames = good.flatMap((
+    frame,
+    i,
+  ) => [frame, arp, tcpFrame({ ttl: 1, sequence: i }), tcpFrame({ ttl: 1, sequence: i + 1460 })]);
+  for (const preset of ["nocopy", "nocopy-gro"]) {
+    for (const limit of [1, 2, 7]) {
+      const testRun = await runOf(captureOf(frames), preset, [`qdisc_limit=${limit}`, "engine=skip"], {
+        profile: costing(500),
+      });
+      assertEquals(testRun.run.failures, []);
+      assertEquals(testRun.run.tally.sum({ event: "arrive" }).count, 240);
+      assertEquals(testRun.run.tally.sum({ event: "deliver" }).count, 60);
+      assertEquals([column(testRun, "drops"), testRun.sent.length], [120, 60]);
+    }
+  }
+  const large = await runOf(captureOf(bulk(200)), "nocopy-gro", ["qdisc_limit=20", "oversize=drop"], {
+    profile: costing(500),
+  });
+  assertEquals(large.run.failures, []);
+  assertEquals(column(large, "drops"), 200);
+});
+
 Deno.test("one busy event for each hand-over to a stopped driver, one requeue for each refusal", async () => {
   const { events } = await run(400, ["tx_ring=16", "link_gbps=1"], costing(2700));
   const refusals = events.of("busy").filter(({ reason }) => reason === "ring-full");
   assertEquals(refusals.length, events.of("requeue").length);
   assertEquals(refusals.map(({ packet }) => packet), events.of("requeue").map(({ packet }) => packet));
+});
+
+Deno.test("a stopped driver wakes up when half of its ring is free, not sooner", async () => {
+  // Five frames of three descriptors fill a ring of 16; when three of them have left, ten descriptors are free: three frames.
+  const { events } = await run(100, ["tx_ring=16", "link_gbps=1"], FREE);
+  const refused = events.of("requeue").map(({ packet }) => packet);
+  assertEquals(refused, Array.from({ length: 32 }, (_, i) => 5 + 3 * i));
 });
 
 Deno.test("a refused packet is not priced again by ESP, and goes out before what waits behind it", async () => {
@@ -182,3 +215,30 @@ Deno.test("utilisation is busy time over elapsed time, for CPU and link", async 
   assert(Math.abs(column(testRun, "cpu_percent") - 50) < 0.1);
   assert(column(testRun, "wire_gbps") > 9.99);
 });
+
+Deno.test("a run of the queue hands over 64 packets at most before the CPU goes on", async () => {
+  const acks = Array.from({ length: 6000 }, (_, i) => tcpFrame({ payloadBytes: 0, acknowledgment: i }));
+  const { run, events } = await runOf(captureOf(acks), "nocopy", ["engine=skip", "link_gbps=1"], {
+    profile: costing(300),
+  });
+  assertEquals(run.failures, []);
+  assert(column({ run } as TestRun, "queue_max") > 64);
+  assertEquals(longestRunInsideOfPolls(events), 64);
+});
+
+/** Most packets taken from the queue between two frames of one poll. */
+function longestRunInsideOfPolls(events: Recorder): number {
+  let longest = 0;
+  let taken = 0;
+  let inPoll = false;
+  for (const { event, stage } of events.rows) {
+    if (event === "dequeue") taken += 1;
+    else if (event === "poll") inPoll = false;
+    else if (event === "visit" && stage === "driver-rx") {
+      if (inPoll) longest = Math.max(longest, taken);
+      inPoll = true;
+      taken = 0;
+    }
+  }
+  return longest;
+}

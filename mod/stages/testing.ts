@@ -10,11 +10,21 @@
  * @module
  */
 
+import { resolveConfig } from "../config/resolve.ts";
 import { ENGINES } from "../crypto/engines.ts";
 import { type OpenedPacket, openTunnelPacket } from "../esp/tunnel_packet.ts";
-import { type Recorder, type TcpFrame, tcpFrame, type TestRun } from "../replay/testing.ts";
+import { Ledger } from "../ledger/ledger.ts";
+import { Recorder, type TcpFrame, tcpFrame, type TestRun } from "../replay/testing.ts";
+import { Cpu } from "../sim/cpu.ts";
+import { Engine } from "../sim/engine.ts";
+import { put, reserve } from "../skb/head_ops.ts";
+import { Memory } from "../skb/memory.ts";
+import type { Skb } from "../skb/skb.ts";
+import { SkbMemory } from "../skb/skb_memory.ts";
 import { ETH_HLEN } from "../wire/ethernet.ts";
 import * as ipv4 from "../wire/ipv4.ts";
+import type { Host } from "./host.ts";
+import { IngressGate } from "./ingress_gate.ts";
 
 /** `count` segments of one flow in order, `changes[i]` made to the i-th; sequence numbers count what was sent before. */
 export function flowOf(
@@ -86,4 +96,44 @@ export function forwarded(frame: Uint8Array): Uint8Array {
   packet[8] = packet[8]! - 1;
   ipv4.writeHeaderChecksum(packet, 0);
   return packet;
+}
+
+/** A host for one stage alone: nothing costs anything, and its ledger is kept. */
+export class StageFixture {
+  readonly events: Recorder = new Recorder();
+  readonly engine: Engine = new Engine();
+  readonly host: Host;
+  readonly #ledger: Ledger;
+
+  /** `sets` are `key=value` settings on top of preset nocopy. */
+  constructor(sets: readonly string[] = []) {
+    this.#ledger = new Ledger(() => 0, [this.events]);
+    const { config } = resolveConfig({ preset: "nocopy", sets });
+    this.host = {
+      config,
+      ledger: this.#ledger,
+      skbs: new SkbMemory(new Memory({ poison: true }), this.#ledger, config.era),
+      cpu: new Cpu<Skb>(0, this.engine, this.#ledger),
+      gate: new IngressGate(Infinity),
+      probe: null,
+    };
+  }
+
+  /** The IP packet of `frame` as captured packet number `packet`, linear, with exactly this much room behind it. */
+  linear(packet: number, frame: Uint8Array, tailroom: number): Skb {
+    const { skbs } = this.host;
+    const skb = skbs.allocSkb(2000);
+    const bytes = frame.length - ETH_HLEN;
+    reserve(skb, skb.head.endOffset - bytes - tailroom);
+    put(skb, bytes);
+    skbs.memory.u8.set(frame.subarray(ETH_HLEN), skb.dataAt);
+    skb.packet = packet;
+    skb.payloadBytes = bytes - 40;
+    return skb;
+  }
+
+  /** Ends the run: every row is in `events` from here on. */
+  finish(): void {
+    this.#ledger.finish();
+  }
 }

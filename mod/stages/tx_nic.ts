@@ -12,7 +12,7 @@
  * @module
  */
 
-import { EVENT, NONE, REASON, STAGE } from "../ledger/schema.ts";
+import { EVENT, REASON, STAGE } from "../ledger/schema.ts";
 import { PS_PER_NS } from "../ledger/ledger.ts";
 import type { Actor, Engine } from "../sim/engine.ts";
 import { SOFTIRQ } from "../sim/cpu.ts";
@@ -65,7 +65,7 @@ export class TxNic implements Actor {
     const needed = descriptorsOf(skb);
     if (this.isStopped || needed > this.#free) {
       this.#stop(Math.max(needed, Math.ceil(this.slots / 2)));
-      ledger.write(EVENT.busy, REASON.ringFull, skb.packet, skb.id, NONE, skb.len, 1, 0);
+      ledger.note(EVENT.busy, REASON.ringFull, skb, skb.len);
       return false;
     }
     this.#free -= needed;

@@ -36,6 +36,17 @@ Deno.test("README.md shows the output of the example script, to the letter", asy
   assertEquals(README.includes(`fixtures/bulk-tcp-ipv4.pcap\n${shown}\n`), true, shown);
 });
 
+Deno.test("README.md shows a part of what explain tells, to the letter", async () => {
+  const [, args, shown] = README.match(/cli\.ts (explain [^\n]*)\n```\n\n```text\n(.*?)\n```/s)!;
+  const command = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-check", "-R", "cli.ts", ...args!.split(" ")],
+    cwd: ROOT,
+    stderr: "null",
+  });
+  const story = new TextDecoder().decode((await command.output()).stdout);
+  assertEquals(story.includes(`\n${shown}\n`), true, story);
+});
+
 Deno.test("links in README.md and mod/README.md lead to files that are there", () => {
   for (const file of ["README.md", "mod/README.md"]) {
     const text = Deno.readTextFileSync(new URL(file, ROOT));

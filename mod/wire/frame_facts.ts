@@ -1,10 +1,14 @@
 /**
- * What a captured Ethernet frame is, at a glance: protocol, addresses, ports, payload. For traffic that enters the model;
- * the stages look at the bytes themselves.
+ * What a captured packet is, at a glance: protocol, addresses, ports, payload. For traffic that enters the model; the
+ * stages look at the bytes themselves.
+ *
+ * A NIC of the model receives plain Ethernet. What was captured with tags, PPPoE, MPLS or another link layer arrives
+ * re-framed, as hardware that strips tags or an access concentrator would hand it on: 14 bytes of Ethernet header, then
+ * the network layer and whatever follows it.
  *
  * ```ts
  * const facts = new FrameFacts();
- * facts.read(u8, at, capturedBytes, frameBytes);
+ * facts.read(u8, at, capturedBytes, originalBytes, LINKTYPE_ETHERNET);
  * facts.payloadBytes; // 1448
  * ```
  *
@@ -12,9 +16,10 @@
  */
 
 import { get16 } from "./bytes.ts";
-import { ETH_HLEN, etherType, ETHERTYPE_IPV4, VLAN_HLEN } from "./ethernet.ts";
+import { ETH_HLEN, ETHERTYPE_IPV4, VLAN_HLEN } from "./ethernet.ts";
 import * as ipv4 from "./ipv4.ts";
 import { PROTOCOL_TCP, PROTOCOL_UDP } from "./ip_protocol.ts";
+import { LinkLayer } from "./link_layer.ts";
 import * as tcp from "./tcp.ts";
 import * as udp from "./udp.ts";
 
@@ -23,8 +28,16 @@ export const LONGEST_MTU_FRAME_BYTES: number = 1500 + ETH_HLEN + VLAN_HLEN;
 
 /** Facts about one frame; overwritten by the next `read()`. */
 export class FrameFacts {
-  /** EtherType; 0 when the frame is shorter than an Ethernet header. */
+  /** EtherType of the network layer; 0 where it is not known, as in frames shorter than an Ethernet header. */
   etherType = 0;
+  /** The packet has to be given a new Ethernet header before a NIC of the model can receive it. */
+  isReframed = false;
+  /** Length of the frame as it arrives, Ethernet header included. */
+  frameBytes = 0;
+  /** How many bytes of that frame are there, its Ethernet header included. */
+  capturedFrameBytes = 0;
+  /** Offset at which that frame begins in the array that was read, or would begin: it may be negative. */
+  frameAt = 0;
   /** The frame holds an IPv4 header that can be read. */
   isIpv4 = false;
   /** IPv4 source address, an unsigned 32-bit number. */
@@ -53,8 +66,16 @@ export class FrameFacts {
   /** L4 payload bytes (of TCP and UDP), else what follows the IP header. */
   payloadBytes = 0;
 
-  /** Reads the frame of `frameBytes` bytes, of which `capturedBytes` are at `at` in `u8`. */
-  read(u8: Uint8Array, at: number, capturedBytes: number, frameBytes: number): void {
+  readonly #link = new LinkLayer();
+
+  /**
+   * Reads a packet.
+   *
+   * @param u8 Holds `capturedBytes` of the packet from `at` on; only these are looked at, and nothing is kept.
+   * @param packetBytes How long the packet was on the wire, at least `capturedBytes`.
+   * @param linkType LINKTYPE_ number; of one that `link_layer.ts` does not follow nothing is known but its length.
+   */
+  read(u8: Uint8Array, at: number, capturedBytes: number, packetBytes: number, linkType: number): void {
     this.isIpv4 = false;
     this.isFragment = false;
     this.protocol = 0;
@@ -63,13 +84,24 @@ export class FrameFacts {
     this.ipBytes = 0;
     this.transportBytes = 0;
     this.payloadBytes = 0;
-    this.etherType = capturedBytes < ETH_HLEN ? 0 : etherType(u8, at);
-    this.ipAt = at + ETH_HLEN;
-    if (this.etherType !== ETHERTYPE_IPV4 || capturedBytes < ETH_HLEN + ipv4.HEADER_BYTES) return;
+    this.#readLink(u8, at, capturedBytes, packetBytes, linkType);
+    const captured = this.capturedFrameBytes - ETH_HLEN;
+    const there = this.frameBytes - ETH_HLEN;
+    if (this.etherType !== ETHERTYPE_IPV4 || captured < ipv4.HEADER_BYTES) return;
     const headerBytes = ipv4.ihlBytes(u8, this.ipAt);
-    if (ipv4.version(u8, this.ipAt) !== 4 || headerBytes < ipv4.HEADER_BYTES) return;
-    if (ETH_HLEN + headerBytes > frameBytes) return;
-    this.#readIpv4(u8, headerBytes, capturedBytes - ETH_HLEN, frameBytes - ETH_HLEN);
+    if (ipv4.version(u8, this.ipAt) !== 4 || headerBytes < ipv4.HEADER_BYTES || headerBytes > there) return;
+    this.#readIpv4(u8, headerBytes, captured, there);
+  }
+
+  #readLink(u8: Uint8Array, at: number, capturedBytes: number, packetBytes: number, linkType: number): void {
+    const link = this.#link;
+    link.read(u8, at, capturedBytes, linkType);
+    this.etherType = link.etherType;
+    this.isReframed = !link.isPlainEthernet;
+    this.frameAt = link.isPlainEthernet ? at : link.networkAt - ETH_HLEN;
+    this.frameBytes = packetBytes - (this.frameAt - at);
+    this.capturedFrameBytes = capturedBytes - (this.frameAt - at);
+    this.ipAt = this.frameAt + ETH_HLEN;
   }
 
   #readIpv4(u8: Uint8Array, headerBytes: number, captured: number, there: number): void {

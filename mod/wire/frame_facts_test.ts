@@ -1,5 +1,7 @@
 import { assertEquals } from "@std/assert";
+import { set16 } from "./bytes.ts";
 import { FrameFacts, LONGEST_MTU_FRAME_BYTES } from "./frame_facts.ts";
+import { LINKTYPE_ETHERNET, LINKTYPE_PPP, LINKTYPE_RAW } from "./link_types.ts";
 
 /** Ethernet, IPv4 and TCP headers, behind 2 bytes that belong to nobody; the total length is to be filled in. */
 const HEADERS = "a5a5" + "020000000002020000000001" + "0800" +
@@ -17,7 +19,7 @@ function read(
   view.setUint16(AT + 16, totalLength);
   view.setUint16(AT + 20, fragmentWord);
   const facts = new FrameFacts();
-  facts.read(u8, AT, capturedBytes, frameBytes);
+  facts.read(u8, AT, capturedBytes, frameBytes, LINKTYPE_ETHERNET);
   return facts;
 }
 
@@ -55,9 +57,39 @@ Deno.test("FrameFacts finds no ports in later fragments, nor where the header wa
   assertEquals([cut.isIpv4, cut.sourcePort, cut.destinationPort], [true, 0, 0]);
 });
 
+Deno.test("FrameFacts measures the frame that a NIC receives, whatever it was captured with", () => {
+  const ipv4 = HEADERS.slice(4 + 2 * 14);
+  const facts = new FrameFacts();
+  for (
+    const [linkType, header, isReframed] of [
+      [LINKTYPE_ETHERNET, HEADERS.slice(4, 4 + 2 * 14), false],
+      [LINKTYPE_ETHERNET, HEADERS.slice(4, 4 + 2 * 12) + "810000010800", true],
+      [LINKTYPE_RAW, "", true],
+      [LINKTYPE_PPP, "21", true],
+    ] as const
+  ) {
+    const u8 = Uint8Array.fromHex("a5a5" + header + ipv4);
+    const linkBytes = header.length / 2;
+    set16(u8, AT + linkBytes + 2, 1500);
+    facts.read(u8, AT, u8.length - AT, 1510 + linkBytes, linkType);
+    assertEquals([facts.etherType, facts.isIpv4, facts.isReframed], [0x0800, true, isReframed]);
+    assertEquals([facts.frameBytes, facts.capturedFrameBytes], [14 + 1510, 14 + 40]);
+    const ipAt = AT + linkBytes;
+    assertEquals([facts.frameAt, facts.ipAt, facts.transportAt], [ipAt - 14, ipAt, ipAt + 20]);
+    assertEquals([facts.ipBytes, facts.payloadBytes, facts.sourcePort], [1500, 1460, 40000]);
+  }
+});
+
+Deno.test("FrameFacts knows of a packet of another link type nothing but its length", () => {
+  const facts = read({ totalLength: 1500, frameBytes: 1514 });
+  facts.read(Uint8Array.fromHex(HEADERS), AT, 40, 60, 127);
+  assertEquals([facts.etherType, facts.isIpv4, facts.isReframed, facts.payloadBytes], [0, false, true, 0]);
+  assertEquals([facts.frameBytes, facts.capturedFrameBytes], [74, 54]);
+});
+
 Deno.test("FrameFacts forgets the frame before", () => {
   const facts = read({ totalLength: 1500, frameBytes: 1514, fragmentWord: 0x2000 });
-  facts.read(new Uint8Array(60), 0, 60, 60);
+  facts.read(new Uint8Array(60), 0, 60, 60, LINKTYPE_ETHERNET);
   const { isIpv4, isFragment, protocol, sourcePort, destinationPort } = facts;
   assertEquals([isIpv4, isFragment, protocol, sourcePort, destinationPort], [false, false, 0, 0, 0]);
   assertEquals([facts.etherType, facts.ipBytes, facts.transportBytes, facts.payloadBytes], [0, 0, 0, 0]);
@@ -65,7 +97,9 @@ Deno.test("FrameFacts forgets the frame before", () => {
 
 Deno.test("FrameFacts sees no IPv4 in a frame too short for its header", () => {
   for (const capturedBytes of [0, 13, 14, 33]) {
-    assertEquals(read({ totalLength: 40, frameBytes: 60, capturedBytes }).isIpv4, false);
+    const facts = read({ totalLength: 40, frameBytes: 60, capturedBytes });
+    assertEquals([facts.isIpv4, facts.isReframed], [false, false]);
+    assertEquals([facts.frameBytes, facts.capturedFrameBytes, facts.frameAt], [60, capturedBytes, AT]);
   }
   assertEquals(read({ totalLength: 40, frameBytes: 60, capturedBytes: 34 }).isIpv4, true);
 });

@@ -1,0 +1,110 @@
+/** tshark as judge of what lies behind the link layer: the same addresses and lengths, packet by packet. */
+
+import { assertEquals } from "@std/assert";
+import { FrameFacts } from "../wire/frame_facts.ts";
+import { formatAddress } from "../wire/ipv4.ts";
+import { sourceOfBytes } from "./byte_source.ts";
+import { openCapture } from "./open.ts";
+import { CapturePacket } from "./packet.ts";
+import { buildFrame } from "./testing_frames.ts";
+import { linksOf } from "./testing_links.ts";
+import { PcapngBuilder } from "./testing_pcapng.ts";
+
+const CORPUS = new URL("../../../shared/captures/real/", import.meta.url);
+
+function canRun(program: string): boolean {
+  try {
+    return new Deno.Command(program, { args: ["--version"], stdout: "null", stderr: "null" }).outputSync().success;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+function isThere(url: URL): boolean {
+  try {
+    return Deno.statSync(url).isDirectory;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** Number, source, destination and length of each packet whose network layer is IPv4, as we read them. */
+async function readOurs(path: string): Promise<string[]> {
+  const reader = await openCapture(sourceOfBytes(await Deno.readFile(path)), path);
+  const packet = new CapturePacket();
+  const facts = new FrameFacts();
+  const lines: string[] = [];
+  while (await reader.fill()) {
+    while (reader.next(packet)) {
+      const { bytes, offset, capturedBytes, originalBytes, linkType } = packet;
+      facts.read(bytes, offset, capturedBytes, originalBytes, linkType);
+      if (!facts.isIpv4) continue;
+      lines.push(
+        [packet.index + 1, formatAddress(facts.source), formatAddress(facts.destination), facts.ipBytes].join(),
+      );
+    }
+  }
+  return lines;
+}
+
+/** The same by tshark: the outermost IPv4 header, unless IPv6 is outside of it. */
+function readTheirs(path: string): string[] {
+  const fields = ["frame.number", "ip.src", "ip.dst", "ip.len", "frame.protocols"].flatMap((field) => ["-e", field]);
+  const options = ["-o", "ip.defragment:FALSE", "-o", "ip.tso_support:TRUE", "-E", "occurrence=f", "-E", "separator=|"];
+  const args = ["-r", path, "-n", "-T", "fields", ...options, ...fields];
+  const { stdout } = new Deno.Command("tshark", { args, stderr: "null" }).outputSync();
+  const rows = new TextDecoder().decode(stdout).trimEnd().split("\n").map((line) => line.split("|"));
+  const ours = rows.filter(([, source, , , protocols]) => source !== "" && !/\bipv6\b.*\bip\b/.test(protocols!));
+  return ours.map(([number, source, destination, length]) => [number, source, destination, length].join());
+}
+
+const ignore = !canRun("tshark");
+
+Deno.test({
+  name: "IPv4 is found behind every link layer where tshark finds it",
+  ignore,
+  async fn() {
+    const file = new PcapngBuilder().section();
+    const links = linksOf(140);
+    for (const { linkType } of links) file.describe({ linkType });
+    links.forEach(({ header }, interfaceId) => {
+      const packet = buildFrame({ source: [10, 0, 0, interfaceId] }).subarray(14);
+      file.enhanced({ bytes: Uint8Array.from([...header, ...packet]), interfaceId });
+    });
+    const path = await Deno.makeTempFile({ suffix: ".pcapng" });
+    try {
+      await Deno.writeFile(path, file.bytes);
+      const ours = await readOurs(path);
+      assertEquals(ours.length, links.length);
+      assertEquals(ours, readTheirs(path));
+    } finally {
+      await Deno.remove(path);
+    }
+  },
+});
+
+for (
+  const file of [
+    ...[
+      "bulk-smb-vlan.pcap",
+      "pppoe-over-qinq.pcap",
+      "mpls-and-vlan.pcap",
+      "bulk-iperf-mptcp-ppp.pcap",
+      "sll-http.pcap",
+    ],
+    ...["tso-sll2-any-64k.pcap", "null-loopback-redis-16k.pcap", "null-loopback-bigendian-snmp.pcap"],
+    ...["raw-ip12-ipv6-http.pcap", "raw-ip-bigendian-opb.pcapng", "multi-if-eth-sll-comments.pcapng"],
+    ...["bulk-mptcp-2if-ns.pcapng", "esp-natt-gcm-ctr-cbc.pcapng", "multi-if-126-idb-nrb.pcapng"],
+  ]
+) {
+  Deno.test({
+    name: `IPv4 is found where tshark finds it in ${file}`,
+    ignore: ignore || !isThere(CORPUS),
+    async fn() {
+      const { pathname } = new URL(file, CORPUS);
+      assertEquals(await readOurs(pathname), readTheirs(pathname));
+    },
+  });
+}

@@ -1,0 +1,281 @@
+/**
+ * What happened to a packet, as sentences: one table, by event and reason.
+ *
+ * What a row of the ledger does not say itself (no row is written for a test that was passed) is read off the chapter it
+ * stands in: the lengths that the test compares, and the shape of the buffer then.
+ *
+ * ```ts
+ * sentencesOf(row, scene); // ["A new linear area was needed: ... 130 bytes copied (pskb_expand_head)."]
+ * ```
+ *
+ * @module
+ */
+
+import { NONE, REASONS } from "../ledger/schema.ts";
+import type { BufferShape, Chapter, PacketLife, StoryRow } from "../replay/explain.ts";
+import { formatNumber } from "./columns.ts";
+
+/** Where a row stands. */
+export interface Scene {
+  /** The life that is told. */
+  readonly life: PacketLife;
+  /** The chapter of the row. */
+  readonly chapter: Chapter;
+  /** The buffer as it was last seen before the row; undefined when it has not been seen yet. */
+  readonly shape: BufferShape | undefined;
+  /** The buffer as it was last seen in the chapter. */
+  readonly after: BufferShape | undefined;
+  /** Packets for which the row stands: more than 1 where several join an aggregate one after the other. */
+  readonly joined: number;
+}
+
+/** One sentence, or several that are told on a line each. */
+type Sentence = (row: StoryRow, scene: Scene) => string | string[];
+
+/** Fragments that an skb takes (MAX_SKB_FRAGS). */
+const MAX_FRAGS = 17;
+const PS_PER_NS = 1000;
+const NS_PER_US = 1000;
+const WIRE_OVERHEAD_BYTES = 24;
+const SHORTEST_FRAME_BYTES = 60;
+
+/** Sentences by "event reason", else by "event", a visit by "visit stage". */
+const SENTENCES: Readonly<Record<string, Sentence>> = {
+  "arrive": ({ bytes }, { chapter }) =>
+    dropOf(chapter) === undefined
+      ? `Arrives: the NIC writes ${bytes} bytes by DMA into its receive buffers. No CPU copy.`
+      : `Arrives: ${bytes} bytes.`,
+
+  "visit driver-rx": () => "The driver takes the frame from its ring and builds an skb (napi poll).",
+  "visit napi": () => "Up the stack it goes its own way: not for ESP (__netif_receive_skb_core).",
+  "visit gro": groVisit,
+  "visit forward": forwardVisit,
+  "visit xfrm-output": xfrmVisit,
+  "visit gso": (_, { shape }) =>
+    `The aggregate is cut before it is encapsulated: ${plural(shape?.gsoSegs ?? 0, "segment")} of at most ` +
+    `${shape?.gsoSize ?? 0} payload bytes (xfrm_output_gso, skb_segment).`,
+  "visit esp-output": (_, { chapter, life }) =>
+    dropOf(chapter) === undefined
+      ? `ESP under tx_tail=${life.run.resolved.config.tx_tail}: room for the trailer is needed (esp_output).`
+      : "ESP takes a sequence number for it (esp_output).",
+  "visit ip-output": (_, { chapter, life }) =>
+    has(chapter, "copy", "ip-fragment")
+      ? `Too large for the MTU of ${life.run.resolved.config.mtu} and DF is not set: cut into fragments (ip_fragment).`
+      : "No fragmentation; the neighbour's Ethernet header is pushed into the headroom (ip_finish_output2).",
+  "visit qdisc": qdiscVisit,
+  "visit driver-tx": (_, { shape }) =>
+    shape === undefined
+      ? "The driver is asked to send it (ndo_start_xmit)."
+      : `The driver maps it: ${plural(descriptors(shape), "descriptor")} on the TX ring (ndo_start_xmit).`,
+
+  "alloc": ({ bytes, reason }) => `A buffer is allocated: ${reason.meaning}, ${bytes} bytes of room${by(reason)}.`,
+  "free sent": ({ reason }) => `Transmission is complete: the buffer is freed${by(reason)}.`,
+  "free": ({ skb, reason }) => `skb ${skb} is freed: ${reason.meaning}${by(reason)}.`,
+  "copy": (row) => `${capital(row.reason.meaning)}: ${copied(row)}${by(row.reason)}.`,
+  "clone": ({ into, reason }) => `skb ${into} is cloned from it: ${reason.meaning}${by(reason)}.`,
+  "tail": ({ bytes, reason }) =>
+    `Trailer of ${bytes} bytes: behind the linear data, which was copied for it, because ${reason.meaning}${
+      by(reason)
+    }.`,
+  "tail cow-always": ({ bytes, reason }) =>
+    `Trailer of ${bytes} bytes: behind the linear data, because tx_tail=linearize copies until it fits${by(reason)}.`,
+  "tail fragment": ({ bytes, reason }, { shape }) =>
+    `Trailer of ${bytes} bytes: page fragment, because ${whyFragment(shape)}${by(reason)}. Nothing is copied for it.`,
+  "tail in-place": ({ bytes, reason }, { shape }) =>
+    `Trailer of ${bytes} bytes: in place, because nobody shares the buffer and ${whyInPlace(shape)}${by(reason)}. ` +
+    "Nothing is copied for it.",
+  "checksum": ({ bytes, reason }) => `${capital(reason.meaning)}: ${plural(bytes, "byte")}${by(reason)}.`,
+  "merge": mergeSentence,
+  "flush": ({ count, reason }) => `GRO sends it up, ${plural(count, "packet")} in it: ${reason.meaning}${by(reason)}.`,
+  "poll": ({ count, reason }) =>
+    count === 0
+      ? `A poll that found nothing more ends; its cost counts with the packet read last${by(reason)}.`
+      : `The poll that took it has taken ${plural(count, "frame")}: ${reason.meaning}; they share its cost${
+        by(reason)
+      }.`,
+  "segment": ({ bytes, skb, into }) =>
+    `Its segment is cut from skb ${into}: skb ${skb}, ${bytes} payload bytes behind headers of its own (skb_segment).`,
+  "seal": sealSentences,
+  "enqueue": ({ count, skb }) => `skb ${skb} waits in the queue, number ${count} of it (pfifo_enqueue).`,
+  "dequeue": ({ count, skb }) => `skb ${skb} leaves the queue, ${count} still wait (dequeue_skb).`,
+  "busy": ({ reason, skb }) => `The driver refuses skb ${skb}: ${reason.meaning}${by(reason)}.`,
+  "requeue": ({ skb }) => `skb ${skb} is put back and goes first next time (dev_requeue_skb).`,
+  "drop": ({ reason }) => `Dropped: ${reason.meaning}${by(reason)}.`,
+  "drop pmtu": ({ reason, bytes }, { life, shape }) =>
+    `Dropped: ${
+      whatIsTooLarge(shape, bytes)
+    }, ${life.lengths.innerMtu} fit into the tunnel, DF is set; ICMP says so to ` +
+    `the sender${by(reason)}.`,
+  "deliver": ({ reason }) => `${capital(reason.meaning)}${by(reason)}.`,
+  "send": ({ bytes }) =>
+    `The last bit is on the wire: ${bytes} bytes, ` +
+    `${Math.max(bytes, SHORTEST_FRAME_BYTES) + WIRE_OVERHEAD_BYTES} with FCS, preamble and gap.`,
+};
+
+/** What a row says, a sentence or a few. */
+export function sentencesOf(row: StoryRow, scene: Scene): string[] {
+  const key = row.event === "visit" ? `visit ${row.stage}` : `${row.event} ${row.reason.name}`;
+  const sentence = SENTENCES[key] ?? SENTENCES[row.event];
+  return [sentence?.(row, scene) ?? `${capital(row.event)}: ${row.reason.meaning}${by(row.reason)}.`].flat();
+}
+
+/** "1 copy", "2 copies". */
+export function plural(count: number, noun: string): string {
+  if (count === 1) return `1 ${noun}`;
+  return `${count} ${noun.endsWith("y") ? `${noun.slice(0, -1)}ies` : `${noun}s`}`;
+}
+
+function by({ kernelFunction }: { kernelFunction: string }): string {
+  return kernelFunction === "" ? "" : ` (${kernelFunction})`;
+}
+
+/** With a capital, unless it begins with a name from the kernel or a setting. */
+function capital(text: string): string {
+  if (/^[a-z0-9]*[_=]/.test(text)) return text;
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** The bytes of a copy, and the packet's share where others share it. */
+function copied({ bytes, copiedBytes }: StoryRow): string {
+  const share = copiedBytes === bytes ? "" : `, this packet's share ${copiedBytes}`;
+  return `${plural(bytes, "byte")} copied${share}`;
+}
+
+function rows(chapter: Chapter): StoryRow[] {
+  return chapter.steps.flatMap((step) => "row" in step ? [step.row] : []);
+}
+
+function has(chapter: Chapter, event: string, reason?: string): boolean {
+  return rows(chapter).some((row) => row.event === event && (reason === undefined || row.reason.name === reason));
+}
+
+function dropOf(chapter: Chapter): StoryRow | undefined {
+  return rows(chapter).find(({ event }) => event === "drop");
+}
+
+function descriptors(shape: BufferShape): number {
+  return shape.frags.length + (shape.linear > 0 ? 1 : 0);
+}
+
+function groVisit(row: StoryRow, { life, chapter }: Scene): string {
+  if (has(chapter, "merge") && rows(chapter).some((other) => other.event === "merge" && other.skb === row.skb)) {
+    return "GRO looks for a held buffer of its flow, and finds one that it continues (dev_gro_receive).";
+  }
+  const isHeld = life.chapters.some((other) =>
+    rows(other).some(({ event, skb }) => event === "flush" && skb === row.skb)
+  );
+  if (isHeld) return "GRO finds nothing to merge it with and holds it for those that follow (dev_gro_receive).";
+  if (life.record.outcome === "held") return "GRO looks at it (dev_gro_receive).";
+  const why = life.record.payloadBytes === 0 ? "it has no payload, and only payload is merged" : "it cannot be merged";
+  return `GRO passes it on at once: ${why} (tcp_gro_receive).`;
+}
+
+function forwardVisit(_: StoryRow, { life, chapter, shape, after }: Scene): string[] {
+  if (dropOf(chapter) !== undefined) return ["It is to be routed to the tunnel (ip_rcv, ip_forward)."];
+  const { headroomNeeded } = life.lengths;
+  const grown = has(chapter, "copy", "expand-head");
+  const trimmed = shape === undefined || after === undefined ? 0 : shape.bytes - after.bytes;
+  return [
+    "Routed to the tunnel, time to live decremented (ip_rcv, ip_forward).",
+    ...(trimmed > 0 ? [`Padding: ${plural(trimmed, "byte")} cut off (pskb_trim_rcsum).`] : []),
+    mtuTest(life, after),
+    grown || shape === undefined
+      ? `Headroom: ${headroomNeeded} bytes are needed, so the head is replaced (skb_cow).`
+      : `Headroom: ${shape.headroom} bytes cover the ${headroomNeeded} that are needed (skb_cow).`,
+  ];
+}
+
+/** A test that was passed, or the packet would have been dropped. */
+function mtuTest({ lengths: { innerMtu } }: PacketLife, shape: BufferShape | undefined): string {
+  if (innerMtu === Infinity) return "MTU: nothing is too large, with oversize=grow the link takes what comes.";
+  if (shape === undefined) return `MTU: ${innerMtu} bytes fit into the tunnel (ip_exceeds_mtu).`;
+  if (shape.gsoSize > 0) return `MTU: its segments count, and ${innerMtu} bytes fit into the tunnel (ip_exceeds_mtu).`;
+  if (shape.bytes <= innerMtu) return `MTU: ${shape.bytes} bytes, ${innerMtu} fit into the tunnel (ip_exceeds_mtu).`;
+  return `MTU: ${shape.bytes} bytes, ${innerMtu} fit into the tunnel, but DF is not set (ip_exceeds_mtu).`;
+}
+
+function xfrmVisit(_: StoryRow, { life, chapter, shape }: Scene): string[] {
+  const { headroomNeeded } = life.lengths;
+  const room = shape === undefined || has(chapter, "copy", "expand-head")
+    ? `${headroomNeeded} bytes are needed, so the head is replaced`
+    : `${shape.headroom} bytes cover the ${headroomNeeded} of outer headers and link layer`;
+  return [
+    `One transformation: ESP in ${life.run.sa.mode} mode (xfrm_output_one).`,
+    `Headroom: ${room} (xfrm_skb_check_space).`,
+  ];
+}
+
+function qdiscVisit(_: StoryRow, { chapter }: Scene): string {
+  if (has(chapter, "enqueue")) return "Others wait or a run goes on: it has to queue (__dev_xmit_skb).";
+  if (dropOf(chapter) !== undefined) return "Others wait or a run goes on (__dev_xmit_skb).";
+  return "The queue is empty: bypassed, straight to the driver (__dev_xmit_skb).";
+}
+
+function whyFragment(shape: BufferShape | undefined): string {
+  if (shape === undefined) return "the tailroom is too small";
+  const { frags, linear, bytes, behind } = shape;
+  const tailroom = bytes > linear ? "the buffer is nonlinear: tailroom 0" : `the tailroom is ${behind}`;
+  return `${tailroom}, ${frags.length} of ${MAX_FRAGS} frags used`;
+}
+
+function whyInPlace(shape: BufferShape | undefined): string {
+  if (shape === undefined) return "the tailroom is enough";
+  if (shape.fragList.length > 0) return "the last buffer of its frag_list has the tailroom";
+  return `the tailroom of ${shape.behind} is enough`;
+}
+
+function mergeSentence({ bytes, into, packet, reason }: StoryRow, { life, joined }: Scene): string {
+  const how = `${reason.meaning}${by(reason)}. No byte is copied.`;
+  if (joined > 1) return `${joined} other packets join skb ${into}, the last is packet ${packet + 1}: ${how}`;
+  const who = packet === life.number - 1 ? "It" : `Packet ${packet + 1}`;
+  return `${who} joins skb ${into} with ${plural(bytes, "payload byte")}: ${how}`;
+}
+
+function whatIsTooLarge(shape: BufferShape | undefined, bytes: number): string {
+  if (shape !== undefined && shape.gsoSize > 0) {
+    return `its segments of ${shape.gsoSize} payload bytes and their headers`;
+  }
+  return `${shape?.bytes ?? bytes} bytes`;
+}
+
+function sealSentences({ bytes, count }: StoryRow, { life, shape, after, chapter }: Scene): string[] {
+  const { headerBytes, icvBytes } = life.lengths;
+  const headroom = shape === undefined || after === undefined
+    ? ""
+    : `, headroom ${shape.headroom} to ${after.headroom}`;
+  const where = has(chapter, "copy", "null-cipher") ? "into a new page" : "in place";
+  return [
+    `Outer IP header, SPI, sequence number and IV are pushed: ${headerBytes} bytes${headroom} (esp_output).`,
+    `${bytes} bytes are encrypted ${where}, ICV of ${icvBytes}: ${
+      plural(count, "scatterlist entry")
+    } (crypto_aead_encrypt).`,
+  ];
+}
+
+/** What became of the packet, with what it cost: the last line of a story, and the only one where nothing happened to it. */
+export function conclusionOf({ record, run, number, chapters }: PacketLife): string {
+  if (record.outcome === "ignored") {
+    const why = record.flow === NONE
+      ? "its link type is not understood"
+      : "it does not come from our host (tunnel=local)";
+    return `Packet ${number} of ${run.captureName} is ignored: ${why}.`;
+  }
+  const cost = `cost ${formatNumber(record.costPs / PS_PER_NS, 3)} ns`;
+  const reasons = new Map<string, number>();
+  for (const { copiedBytes, reason } of chapters.flatMap(rows)) {
+    if (copiedBytes > 0) reasons.set(reason.name, (reasons.get(reason.name) ?? 0) + copiedBytes);
+  }
+  const parts = [...reasons].map(([name, bytes]) => `${name} ${bytes}`).join(", ");
+  const sums = `${plural(record.copies, "copy")}, ${plural(record.copiedBytes, "byte")} copied` +
+    `${parts === "" ? "" : ` (${parts})`}, ${cost}`;
+  if (record.outcome === "bypass") {
+    return `Packet ${number} of ${run.captureName} passes by: it is not for ESP (not IPv4). ${sums}.`;
+  }
+  if (record.outcome === "sent") {
+    const latencyNs = (record.tLeaveNs ?? record.tArriveNs) - record.tArriveNs;
+    return `Sent: ${sums}, latency ${formatNumber(latencyNs / NS_PER_US, 3)} us.`;
+  }
+  if (record.outcome === "held") return `Still held when the run ended: ${sums}.`;
+  const dropped = chapters.flatMap(rows).find(({ event }) => event === "drop");
+  return `Dropped in ${dropped?.stage} (${REASONS[record.reason]!.name}): ${sums}.`;
+}
