@@ -175,11 +175,6 @@ export const REASON_TABLE = {
     kernelFunction: "tcp_gro_receive",
     meaning: "a packet of the flow ended the aggregate: it was short, flagged, or did not fit",
   },
-  notHeld: {
-    name: "not-held",
-    kernelFunction: "dev_gro_receive",
-    meaning: "GRO refused the packet or could not hold it",
-  },
 
   groVerify: {
     name: "gro-verify",
