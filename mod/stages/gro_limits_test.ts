@@ -7,6 +7,7 @@ import {
   captureOf,
   DESTINATION,
   flatProfile,
+  inputOf,
   type Recorder,
   runOf,
   SOURCE,
@@ -230,3 +231,16 @@ Deno.test("gro=off holds nothing and sums nothing", async () => {
   assertEquals(deliveries(events), ["0", "1", "2", "3", "4"]);
   assert(!events.rows.some(({ event, stage }) => event === "merge" || event === "checksum" || stage === "gro"));
 });
+
+for (const era of ERAS) {
+  Deno.test(`the CPU verifies UDP that carries a checksum, though nothing of it is merged (era ${era})`, async () => {
+    const fixture = await Deno.readFile(new URL("../../fixtures/imix-udp-ipv4.pcap", import.meta.url));
+    for (const [nic, sums] of [["on", 0], ["off", 600]] as const) {
+      const settings = ["engine=skip", `era=${era}`, `nic_rx_csum=${nic}`];
+      const { run, events } = await runOf(inputOf(fixture), "nocopy-gro", settings);
+      assertEquals(run.failures, []);
+      assertEquals(events.of("checksum").filter(({ reason }) => reason === "gro-verify").length, sums);
+      assertEquals(events.of("merge").length, 0);
+    }
+  });
+}

@@ -15,8 +15,9 @@ import type { SkbMemory } from "../skb/skb_memory.ts";
 import { get32 } from "../wire/bytes.ts";
 import { ETH_HLEN, etherType, ETHERTYPE_IPV4 } from "../wire/ethernet.ts";
 import * as ipv4 from "../wire/ipv4.ts";
-import { PROTOCOL_TCP } from "../wire/ip_protocol.ts";
+import { PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ip_protocol.ts";
 import * as tcp from "../wire/tcp.ts";
+import * as udp from "../wire/udp.ts";
 
 /** Version 4, header of 20 bytes. */
 const IPV4_WITHOUT_OPTIONS = 0x45;
@@ -69,7 +70,7 @@ export class GroRules {
 
   /** Whether the transport checksum has to be right for the packet to get any further. */
   wantsChecksum(skb: Skb): boolean {
-    return this.#isPlainTcp(skb) && !this.#ipFlush(skb);
+    return (this.#isPlainTcp(skb) || this.#isSummedUdp(skb)) && !this.#ipFlush(skb);
   }
 
   /** What a packet becomes when it is held. */
@@ -103,11 +104,22 @@ export class GroRules {
   }
 
   #isPlainTcp(skb: Skb): boolean {
+    return this.#isPlain(skb, PROTOCOL_TCP, tcp.HEADER_BYTES);
+  }
+
+  /** UDP is not merged here, but udp4_gro_receive verifies a checksum that is there before it finds that out. */
+  #isSummedUdp(skb: Skb): boolean {
+    return this.#isPlain(skb, PROTOCOL_UDP, udp.HEADER_BYTES) &&
+      udp.checksum(this.skbs.memory.u8, skb.dataAt + ipv4.HEADER_BYTES) !== 0;
+  }
+
+  /** IPv4 without options, of that protocol, its header right and linear, and no fragment that 6.1 refuses. */
+  #isPlain(skb: Skb, protocol: number, transportHeaderBytes: number): boolean {
     const { u8 } = this.skbs.memory;
     const ip = skb.dataAt;
-    return skb.headlen >= ipv4.HEADER_BYTES + tcp.HEADER_BYTES &&
+    return skb.headlen >= ipv4.HEADER_BYTES + transportHeaderBytes &&
       etherType(u8, skb.head.at + skb.macHeader) === ETHERTYPE_IPV4 && u8[ip] === IPV4_WITHOUT_OPTIONS &&
-      ipv4.protocol(u8, ip) === PROTOCOL_TCP && ipv4.headerChecksumOk(u8, ip) && !this.#isRefusedFragment(skb);
+      ipv4.protocol(u8, ip) === protocol && ipv4.headerChecksumOk(u8, ip) && !this.#isRefusedFragment(skb);
   }
 
   /** 6.1 refuses fragments before it looks for their flow; 4.4 finds the flow, refuses to merge, and sends it up. */
