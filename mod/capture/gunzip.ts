@@ -23,6 +23,7 @@
  */
 
 import type { ByteSource } from "./byte_source.ts";
+import { CaptureError } from "./errors.ts";
 import type { SlidingWindow } from "./window.ts";
 
 /** Packed bytes handed over at once. */
@@ -38,25 +39,26 @@ export class GunzipSource implements ByteSource {
   /** What is wrong with the packed bytes, once they have been read up to there. */
   damage: string | undefined = undefined;
   readonly #packed: SlidingWindow;
-  readonly #unpacked: ReadableStreamDefaultReader<Uint8Array>;
-  /** Set when the packed source failed, which is no damage. */
-  #failure: { readonly error: unknown } | undefined = undefined;
+  readonly #packedSide: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
+  readonly #unpackedSide: ReadableStreamDefaultReader<Uint8Array>;
+  #allHanded = false;
+  /** Unpacked bytes that nobody has taken yet. */
   #piece: Uint8Array = new Uint8Array(0);
   #ended = false;
 
   /** Unpacks what is in the window and what its source still has to give. The window belongs to this object from now on. */
   constructor(packed: SlidingWindow) {
     this.#packed = packed;
-    const pieces = new ReadableStream<Uint8Array<ArrayBuffer>>({
-      pull: (controller) => this.#hand(controller),
-    }, { highWaterMark: 0 });
-    this.#unpacked = pieces.pipeThrough(new DecompressionStream("gzip")).getReader();
+    const decompressor = new DecompressionStream("gzip");
+    this.#packedSide = decompressor.writable.getWriter();
+    this.#unpackedSide = decompressor.readable.getReader();
   }
 
   /**
-   * Fills `into` as far as there are bytes, so that where windows end does not depend on how the capture was packed.
+   * Fills `into` as far as there are bytes, so that where windows end does not depend on how the capture was packed. The
+   * packed source is read only while this call lasts.
    *
-   * @throws Whatever the packed source throws.
+   * @throws {CaptureError} When the packed source fails.
    */
   async read(into: Uint8Array): Promise<number | null> {
     let filledBytes = 0;
@@ -73,11 +75,11 @@ export class GunzipSource implements ByteSource {
   async #hasPiece(): Promise<boolean> {
     while (this.#piece.length === 0 && !this.#ended) {
       try {
-        const { done, value } = await this.#unpacked.read();
+        const { done, value } = await this.#unpack();
         if (done) this.#ended = true;
         else this.#piece = value;
-      } catch {
-        if (this.#failure !== undefined) throw this.#failure.error;
+      } catch (error) {
+        if (error instanceof CaptureError) throw error;
         this.#ended = true;
         this.damage = "its gzip data is cut off, damaged or followed by other data";
       }
@@ -85,17 +87,27 @@ export class GunzipSource implements ByteSource {
     return this.#piece.length > 0;
   }
 
-  async #hand(controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>): Promise<void> {
-    const packed = this.#packed;
-    try {
-      if (packed.start === packed.end) await packed.fill(PIECE_BYTES);
-    } catch (error) {
-      this.#failure = { error };
-      throw error;
+  /** Hands over packed bytes until unpacked ones come out. By hand, because a pipe would read ahead behind our back. */
+  async #unpack(): Promise<ReadableStreamReadResult<Uint8Array>> {
+    const unpacked = this.#unpackedSide.read();
+    // Nobody waits for it where the packed source fails first.
+    unpacked.catch(() => {});
+    while (!this.#allHanded) {
+      const piece = await this.#takePacked();
+      this.#allHanded = piece.length === 0;
+      const handed = this.#allHanded ? this.#packedSide.close() : this.#packedSide.write(piece);
+      const first = await Promise.race([unpacked, handed.then(() => undefined)]);
+      if (first !== undefined) return first;
     }
+    return await unpacked;
+  }
+
+  /** A copy of the next packed bytes; empty at their end. */
+  async #takePacked(): Promise<Uint8Array<ArrayBuffer>> {
+    const packed = this.#packed;
+    if (packed.start === packed.end) await packed.fill(PIECE_BYTES);
     const piece = packed.bytes.slice(packed.start, Math.min(packed.end, packed.start + PIECE_BYTES));
     packed.start += piece.length;
-    if (piece.length === 0) controller.close();
-    else controller.enqueue(piece);
+    return piece;
   }
 }

@@ -20,14 +20,11 @@
  * @module
  */
 
+import { TRAILER_BYTES } from "./pcapng_blocks.ts";
 import { StampScale } from "./pcapng_stamp.ts";
 import type { CaptureInterface } from "./reader.ts";
 
-/** Bytes of the block without options. */
-export const INTERFACE_BLOCK_BYTES = 20;
-
 const OPTIONS_AT = 16;
-const TRAILER_BYTES = 4;
 const OPTION_HEADER_BYTES = 4;
 const OPTION_END = 0;
 const OPTION_NAME = 2;

@@ -14,8 +14,7 @@
  *                                  28 packet, padded to 4; options
  * ```
  *
- * Blocks of other types are skipped, however long they are. Blocks that are looked at as a whole have to fit into the
- * window. What makes no sense is damage: it ends the capture with one warning, or, where not even one section header is
+ * Blocks are found by `pcapng_blocks.ts`; those of other types are passed over. What makes no sense is damage: it ends the capture with one warning, or, where not even one section header is
  * good, the file is refused.
  *
  * A simple packet has no stamp: it takes the time of the packet before it, or 0 where there is none. Interfaces are
@@ -36,28 +35,19 @@
 
 import { CaptureError, damageWarning } from "./errors.ts";
 import type { CapturePacket } from "./packet.ts";
-import { INTERFACE_BLOCK_BYTES, PcapngInterface } from "./pcapng_interface.ts";
+import {
+  ENHANCED_PACKET,
+  INTERFACE_DESCRIPTION,
+  OBSOLETE_PACKET,
+  PACKET_BLOCK_BYTES,
+  PcapngBlocks,
+  SECTION_HEADER,
+  SIMPLE_BLOCK_BYTES,
+  SIMPLE_PACKET,
+} from "./pcapng_blocks.ts";
+import { PcapngInterface } from "./pcapng_interface.ts";
 import type { CaptureFormat, CaptureInterface, CaptureReader, LinkTypeCount } from "./reader.ts";
 import type { SlidingWindow } from "./window.ts";
-
-/** Block type of a section header: the same in both byte orders, so that it can be found in either. */
-const SECTION_HEADER = 0x0a0d0d0a;
-const INTERFACE_DESCRIPTION = 1;
-const OBSOLETE_PACKET = 2;
-const SIMPLE_PACKET = 3;
-const ENHANCED_PACKET = 6;
-
-const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
-const MAJOR_VERSION = 1;
-
-/** Type, length, and the length again. */
-const EMPTY_BLOCK_BYTES = 12;
-const SECTION_BLOCK_BYTES = 28;
-const PACKET_BLOCK_BYTES = 32;
-const SIMPLE_BLOCK_BYTES = 16;
-/** How much of a section header is looked at. */
-const SECTION_HEAD_BYTES = 16;
-const TRAILER_BYTES = 4;
 
 const NS_PER_SECOND = 1_000_000_000;
 
@@ -88,7 +78,7 @@ class PcapngReader implements CaptureReader {
   /** What is wrong with the file where there is not one good section header. */
   damageBeforeSection: string | undefined = undefined;
   readonly #window: SlidingWindow;
-  #littleEndian = false;
+  readonly #blocks: PcapngBlocks;
   #sections = 0;
   /** Those of the section, and the counter of each. */
   #sectionInterfaces: PcapngInterface[] = [];
@@ -96,10 +86,6 @@ class PcapngReader implements CaptureReader {
   readonly #counters = new Map<number, Counter>();
   /** Counters that have counted, in order. */
   readonly #linkTypes: Counter[] = [];
-  /** Length of a skipped block that does not fit into the window, and how much of it is still to come, trailer excluded. */
-  #skippedBlockBytes = 0;
-  #skipBytes = 0;
-  #damage: string | undefined = undefined;
   #finished = false;
   #packets = 0;
   #hasStamp = false;
@@ -107,7 +93,6 @@ class PcapngReader implements CaptureReader {
   #t0Nanoseconds = 0;
   #timeNs = 0;
   /** The packet block at the start of the window, once it has been found good. */
-  #blockBytes = 0;
   #packetAt = 0;
   #capturedBytes = 0;
   #originalBytes = 0;
@@ -115,6 +100,7 @@ class PcapngReader implements CaptureReader {
 
   constructor(window: SlidingWindow) {
     this.#window = window;
+    this.#blocks = new PcapngBlocks(window);
   }
 
   get t0EpochNs(): bigint | undefined {
@@ -129,7 +115,7 @@ class PcapngReader implements CaptureReader {
   async fill(): Promise<boolean> {
     while (!this.#finished) {
       if (this.#findPacket()) return true;
-      if (this.#damage !== undefined || this.#window.ended) this.#finish();
+      if (this.#blocks.damage !== undefined || this.#window.ended) this.#finish();
       else await this.#window.fill();
     }
     return false;
@@ -140,8 +126,7 @@ class PcapngReader implements CaptureReader {
     const window = this.#window;
     const counter = this.#sectionCounters[this.#interface]!;
     if (counter.packets++ === 0) this.#linkTypes.push(counter);
-    const isSimple = window.view.getUint32(window.start, this.#littleEndian) === SIMPLE_PACKET;
-    if (!isSimple) this.#readStamp();
+    if (this.#blocks.type !== SIMPLE_PACKET) this.#readStamp();
     packet.index = this.#packets++;
     packet.bytes = window.bytes;
     packet.offset = this.#packetAt;
@@ -149,14 +134,15 @@ class PcapngReader implements CaptureReader {
     packet.originalBytes = this.#originalBytes;
     packet.timeNs = this.#timeNs;
     packet.linkType = counter.linkType;
-    window.start += this.#blockBytes;
+    this.#blocks.use();
     return true;
   }
 
   #readStamp(): void {
     const { view, start } = this.#window;
+    const { littleEndian } = this.#blocks;
     const { scale } = this.#sectionInterfaces[this.#interface]!;
-    scale.read(view.getUint32(start + 12, this.#littleEndian), view.getUint32(start + 16, this.#littleEndian));
+    scale.read(view.getUint32(start + 12, littleEndian), view.getUint32(start + 16, littleEndian));
     if (!this.#hasStamp) {
       this.#hasStamp = true;
       this.#t0Seconds = scale.seconds;
@@ -167,52 +153,17 @@ class PcapngReader implements CaptureReader {
 
   /**
    * Uses up the blocks before the next packet. Returns whether a whole packet block is at the start of the window; if not,
-   * more has to be read, or `#damage` says what is wrong.
+   * more has to be read, or the blocks are damaged.
    */
   #findPacket(): boolean {
-    const window = this.#window;
-    const { view } = window;
-    while (this.#damage === undefined && this.#skip()) {
-      const { start } = window;
-      const roomBytes = window.end - start;
-      if (roomBytes < EMPTY_BLOCK_BYTES) return false;
-      const type = view.getUint32(start, this.#littleEndian);
-      if (type === SECTION_HEADER) {
-        if (roomBytes < SECTION_HEAD_BYTES) return false;
-        if (!this.#readSectionHead(start)) return false;
-      }
-      const blockBytes = view.getUint32(start + 4, this.#littleEndian);
-      if (blockBytes < leastBytes(type) || blockBytes % 4 !== 0) {
-        return this.#fail(`a block has an impossible length (${blockBytes} bytes)`);
-      }
-      if (blockBytes > window.bytes.length) {
-        this.#beginSkip(type, blockBytes);
-        continue;
-      }
-      if (roomBytes < blockBytes) return false;
-      if (!this.#checkTrailer(start + blockBytes - TRAILER_BYTES, blockBytes)) return false;
-      if (type === ENHANCED_PACKET || type === SIMPLE_PACKET || type === OBSOLETE_PACKET) {
-        return this.#readPacketBlock(type, start, blockBytes);
-      }
-      if (type === INTERFACE_DESCRIPTION && !this.#addInterface(start, blockBytes)) return false;
-      if (type === SECTION_HEADER) this.#beginSection();
-      window.start += blockBytes;
+    const blocks = this.#blocks;
+    while (blocks.find()) {
+      if (blocks.type === SECTION_HEADER) this.#beginSection();
+      else if (blocks.type !== INTERFACE_DESCRIPTION) return this.#readPacketBlock();
+      else if (!this.#addInterface()) return false;
+      blocks.use();
     }
     return false;
-  }
-
-  /** The byte order counts from here on, even for the length of this block. */
-  #readSectionHead(start: number): boolean {
-    const { view } = this.#window;
-    const littleEndian = view.getUint32(start + 8, true) === BYTE_ORDER_MAGIC;
-    if (!littleEndian && view.getUint32(start + 8) !== BYTE_ORDER_MAGIC) {
-      return this.#fail("a pcapng section header has no byte-order magic");
-    }
-    this.#littleEndian = littleEndian;
-    const major = view.getUint16(start + 12, littleEndian);
-    if (major === MAJOR_VERSION) return true;
-    const minor = view.getUint16(start + 14, littleEndian);
-    return this.#fail(`its pcapng version is ${major}.${minor}, and only 1.x is known`);
   }
 
   #beginSection(): void {
@@ -221,13 +172,15 @@ class PcapngReader implements CaptureReader {
     this.#sectionCounters = [];
   }
 
-  #addInterface(start: number, blockBytes: number): boolean {
+  #addInterface(): boolean {
+    const { blockBytes, littleEndian } = this.#blocks;
+    const { view, start } = this.#window;
     let described: PcapngInterface;
     try {
-      described = new PcapngInterface(this.#window.view, start, blockBytes, this.#littleEndian);
+      described = new PcapngInterface(view, start, blockBytes, littleEndian);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      return this.#fail("an option of an interface is longer than its block");
+      return this.#blocks.fail("an option of an interface is longer than its block");
     }
     const { linkType, snaplenBytes, name } = described;
     let counter = this.#counters.get(linkType);
@@ -238,17 +191,16 @@ class PcapngReader implements CaptureReader {
     return true;
   }
 
-  #readPacketBlock(type: number, start: number, blockBytes: number): boolean {
-    const { view } = this.#window;
-    const littleEndian = this.#littleEndian;
-    this.#blockBytes = blockBytes;
+  #readPacketBlock(): boolean {
+    const { view, start } = this.#window;
+    const { type, blockBytes, littleEndian } = this.#blocks;
     this.#interface = 0;
     if (type === ENHANCED_PACKET) this.#interface = view.getUint32(start + 8, littleEndian);
     if (type === OBSOLETE_PACKET) this.#interface = view.getUint16(start + 8, littleEndian);
     const described = this.#sectionInterfaces[this.#interface];
     if (described === undefined) {
       const known = this.#sectionInterfaces.length;
-      return this.#fail(`a packet is of interface ${this.#interface}, and ${known} are described`);
+      return this.#blocks.fail(`a packet is of interface ${this.#interface}, and ${known} are described`);
     }
     let roomBytes = blockBytes - PACKET_BLOCK_BYTES;
     if (type === SIMPLE_PACKET) {
@@ -262,86 +214,15 @@ class PcapngReader implements CaptureReader {
       this.#originalBytes = view.getUint32(start + 24, littleEndian);
     }
     if (this.#capturedBytes <= roomBytes) return true;
-    return this.#fail(`a packet claims ${this.#capturedBytes} captured bytes in a block of ${blockBytes}`);
-  }
-
-  #checkTrailer(at: number, blockBytes: number): boolean {
-    const trailer = this.#window.view.getUint32(at, this.#littleEndian);
-    return trailer === blockBytes || this.#fail(`a block begins with length ${blockBytes} and ends with ${trailer}`);
-  }
-
-  /** A block larger than the window can only be passed over. */
-  #beginSkip(type: number, blockBytes: number): void {
-    const limitBytes = this.#window.bytes.length;
-    if (leastBytes(type) > EMPTY_BLOCK_BYTES && type !== SECTION_HEADER) {
-      this.#fail(`a block claims ${blockBytes} bytes (the limit is ${limitBytes})`);
-    } else {
-      if (type === SECTION_HEADER) this.#beginSection();
-      this.#skippedBlockBytes = blockBytes;
-      this.#skipBytes = blockBytes - TRAILER_BYTES;
-    }
-  }
-
-  /** Goes on with a block that is passed over. Returns false while it is not at its end. */
-  #skip(): boolean {
-    if (this.#skippedBlockBytes === 0) return true;
-    const window = this.#window;
-    const bytes = Math.min(this.#skipBytes, window.end - window.start);
-    this.#skipBytes -= bytes;
-    window.start += bytes;
-    if (this.#skipBytes > 0 || window.end - window.start < TRAILER_BYTES) return false;
-    if (!this.#checkTrailer(window.start, this.#skippedBlockBytes)) return false;
-    window.start += TRAILER_BYTES;
-    this.#skippedBlockBytes = 0;
-    return true;
-  }
-
-  /** How much of the block that is being passed over is behind us. */
-  get #passedBytes(): number {
-    return this.#skippedBlockBytes === 0 ? 0 : this.#skippedBlockBytes - TRAILER_BYTES - this.#skipBytes;
-  }
-
-  #fail(damage: string): false {
-    this.#damage = damage;
-    return false;
+    return this.#blocks.fail(`a packet claims ${this.#capturedBytes} captured bytes in a block of ${blockBytes}`);
   }
 
   #finish(): void {
     this.#finished = true;
     const window = this.#window;
-    const damage = window.damage ?? this.#damage ?? this.#findCut();
+    const damage = window.damage ?? this.#blocks.damage ?? this.#blocks.findCut();
     if (damage === undefined) return;
     if (this.#sections === 0) this.damageBeforeSection = damage;
-    const blockOffset = window.sourceOffset - this.#passedBytes;
-    this.warnings.push(damageWarning(window.name, damage, this.#packets, blockOffset));
-  }
-
-  /** What is wrong with the block at the start of the window, once there is nothing more to read for it. */
-  #findCut(): string | undefined {
-    const { start, end, view } = this.#window;
-    const leftBytes = end - start;
-    if (this.#skippedBlockBytes > 0) {
-      return `it ends inside a block (${this.#passedBytes + leftBytes} of ${this.#skippedBlockBytes} bytes)`;
-    }
-    if (leftBytes === 0) return undefined;
-    if (leftBytes < SECTION_HEAD_BYTES) return `it ends inside a block (${leftBytes} bytes)`;
-    return `it ends inside a block (${leftBytes} of ${view.getUint32(start + 4, this.#littleEndian)} bytes)`;
-  }
-}
-
-/** Bytes of the shortest block of a type. */
-function leastBytes(type: number): number {
-  switch (type) {
-    case SECTION_HEADER:
-      return SECTION_BLOCK_BYTES;
-    case INTERFACE_DESCRIPTION:
-      return INTERFACE_BLOCK_BYTES;
-    case OBSOLETE_PACKET:
-    case ENHANCED_PACKET:
-      return PACKET_BLOCK_BYTES;
-    case SIMPLE_PACKET:
-      return SIMPLE_BLOCK_BYTES;
-    default:
-      return EMPTY_BLOCK_BYTES;
+    this.warnings.push(damageWarning(window.name, damage, this.#packets, this.#blocks.sourceOffset));
   }
 }
