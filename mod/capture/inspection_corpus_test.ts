@@ -9,6 +9,7 @@ import { assertEquals } from "@std/assert";
 import { parse } from "@std/csv";
 import { CaptureError } from "./errors.ts";
 import { inspectCapture, type Inspection } from "./inspection.ts";
+import { canRun } from "./testing_tools.ts";
 
 const FIXTURE = new URL("../../fixtures/bulk-tcp-ipv4.pcap", import.meta.url);
 const CORPUS = new URL("../../../shared/captures/", import.meta.url);
@@ -36,15 +37,6 @@ function readManifest(): CorpusRow[] {
     }));
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
-  }
-}
-
-function canRun(program: string): boolean {
-  try {
-    return new Deno.Command(program, { args: ["--version"], stdout: "null", stderr: "null" }).outputSync().success;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
     throw error;
   }
 }

@@ -9,17 +9,9 @@ import { CapturePacket } from "./packet.ts";
 import { buildFrame } from "./testing_frames.ts";
 import { linksOf } from "./testing_links.ts";
 import { PcapngBuilder } from "./testing_pcapng.ts";
+import { canRun } from "./testing_tools.ts";
 
 const CORPUS = new URL("../../../shared/captures/real/", import.meta.url);
-
-function canRun(program: string): boolean {
-  try {
-    return new Deno.Command(program, { args: ["--version"], stdout: "null", stderr: "null" }).outputSync().success;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
 
 function isThere(url: URL): boolean {
   try {

@@ -16,6 +16,7 @@
 
 import type { Price } from "../ledger/ledger.ts";
 import { EVENT_NAMES, REASONS, STAGE_NAMES } from "../ledger/schema.ts";
+import { PS_PER_NS } from "../ledger/units.ts";
 
 /** What a value is multiplied with: the event itself, its `bytes`, or its `count` (segments, fragments, sg entries). */
 export const COST_UNITS = ["cycles/op", "cycles/byte", "cycles/count", "ns/op", "ns/byte", "ns/count"] as const;
@@ -165,7 +166,6 @@ class Fields {
   }
 }
 
-const PS_PER_NS = 1000;
 /** Numbers kept per (event, stage, reason): picoseconds per op, per byte and per count. */
 const TERMS = 3;
 

@@ -6,6 +6,7 @@ import * as udp from "../wire/udp.ts";
 import { saTable, saTableLine } from "./sa_table.ts";
 import { SecurityAssociation, TEST_KEY, TEST_SALT, testSecurityAssociation } from "./sa.ts";
 import { sealTunnelPacket } from "./tunnel_packet.ts";
+import { canRun } from "../capture/testing_tools.ts";
 
 Deno.test("saTableLine() writes eight quoted fields, key and salt together", () => {
   assertEquals(
@@ -61,14 +62,6 @@ function pcap(packets: readonly Uint8Array[]): Uint8Array {
   return file;
 }
 
-function hasTshark(): boolean {
-  try {
-    return new Deno.Command("tshark", { args: ["--version"], stdout: "null", stderr: "null" }).outputSync().success;
-  } catch {
-    return false;
-  }
-}
-
 /** What tshark prints of these packets with this table as its file `esp_sa`: one line of fields per packet. */
 function dissected(packets: readonly Uint8Array[], table: string): string[] {
   const folder = Deno.makeTempDirSync();
@@ -92,7 +85,7 @@ function dissected(packets: readonly Uint8Array[], table: string): string[] {
 
 Deno.test({
   name: "saTable(): tshark decrypts packets of every padding and every key length with the table",
-  ignore: !hasTshark(),
+  ignore: !canRun("tshark"),
   fn() {
     const associations = [16, 24, 32].map((keyBytes) =>
       new SecurityAssociation({

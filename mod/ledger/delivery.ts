@@ -11,9 +11,7 @@ import { Histogram } from "./histogram.ts";
 import { InFlight } from "./in_flight.ts";
 import type { EventBlock, Fold } from "./ledger.ts";
 import { EVENT, NONE, REASON } from "./schema.ts";
-
-const WIRE_OVERHEAD_BYTES = 24;
-const SHORTEST_FRAME_BYTES = 60;
+import { wireBytes } from "./units.ts";
 
 /** Folds arrivals and departures. */
 export class Delivery implements Fold {
@@ -65,7 +63,7 @@ export class Delivery implements Fold {
   #send(packet: number, tNs: number, bytes: number, flow: number): void {
     this.frames += 1;
     this.longestFrameBytes = Math.max(this.longestFrameBytes, bytes);
-    this.wireBytes += Math.max(bytes, SHORTEST_FRAME_BYTES) + WIRE_OVERHEAD_BYTES;
+    this.wireBytes += wireBytes(bytes);
     this.lastSendNs = Math.max(this.lastSendNs, tNs);
     if (packet === NONE) return;
     const arrived = this.#arrivals.take(packet);

@@ -13,6 +13,7 @@
 
 import { REASON } from "./schema.ts";
 import type { Tally } from "./tally.ts";
+import { PS_PER_NS } from "./units.ts";
 
 /** What the ledger alone does not know: the state of the model at the end of a run. */
 export interface EndState {
@@ -28,8 +29,6 @@ export interface EndState {
   /** Blocks of memory in use. */
   readonly liveBlocks: number;
 }
-
-const PS_PER_NS = 1000;
 
 /** One sentence for each law that does not hold. */
 export function brokenLaws(tally: Tally, end: EndState): string[] {

@@ -17,12 +17,10 @@
  */
 
 import { EVENT, NONE, REASON, STAGE } from "./schema.ts";
+import { PS_PER_NS } from "./units.ts";
 
 /** Rows per block. */
 const BLOCK_ROWS = 4096;
-
-/** Picoseconds per nanosecond. */
-export const PS_PER_NS = 1000;
 
 /** What an event costs the CPU it runs on, in whole picoseconds. */
 export type Price = (event: number, stage: number, reason: number, bytes: number, count: number) => number;

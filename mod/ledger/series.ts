@@ -14,8 +14,9 @@
  * @module
  */
 
-import { type EventBlock, type Fold, PS_PER_NS } from "./ledger.ts";
-import { EVENT, NONE, REASON } from "./schema.ts";
+import type { EventBlock, Fold } from "./ledger.ts";
+import { NS_PER_US, PS_PER_NS, wireBytes } from "./units.ts";
+import { EVENT, REASON } from "./schema.ts";
 
 /** Sums over one interval. */
 export interface SeriesInterval {
@@ -40,12 +41,9 @@ export interface SeriesInterval {
   readonly busyPs: number;
 }
 
-const NS_PER_US = 1000;
 /** Bins before ten of them become one; enough for a hundred intervals of whole bins. */
 const BINS_MAX = 20_000;
 const INTERVALS_WANTED = 100;
-const WIRE_OVERHEAD_BYTES = 24;
-const SHORTEST_FRAME_BYTES = 60;
 
 /** Names of what is summed per bin, in the order of the columns of a bin. */
 const SUMS = [
@@ -190,11 +188,6 @@ export class Series implements Fold {
     });
     this.#binNs *= 10;
   }
-}
-
-/** A frame on the wire; NONE bytes cannot be. */
-function wireBytes(frameBytes: number): number {
-  return frameBytes === NONE ? 0 : Math.max(frameBytes, SHORTEST_FRAME_BYTES) + WIRE_OVERHEAD_BYTES;
 }
 
 /** The step of 1, 2, 5, 10, ... bins that is nearest to a hundredth of the run by ratio. */

@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert";
 import { PacketRecord, Packets } from "../ledger/packets.ts";
 import { Series } from "../ledger/series.ts";
-import { PS_PER_NS } from "../ledger/ledger.ts";
+import { PS_PER_NS } from "../ledger/units.ts";
 import { bulk, captureOf, inputOf, type Recorder, runOf, tcpFrame } from "./testing.ts";
 import { SUMMARY_COLUMNS } from "../report/summary.ts";
 import type { CaptureInput, Run } from "./run.ts";

@@ -87,6 +87,8 @@ export class Traffic {
   readonly #facts = new FrameFacts();
   readonly #flows = new FlowTable();
   readonly #reframer = new Reframer();
+  /** Flow of the packet at hand, NONE when it has none. */
+  #flow = NONE;
   #loaded = false;
   #ended = false;
   #offering = false;
@@ -132,6 +134,7 @@ export class Traffic {
     const facts = this.#facts;
     const packetBytes = Math.max(packet.capturedBytes, packet.originalBytes);
     facts.read(packet.bytes, packet.offset, packet.capturedBytes, packetBytes, packet.linkType);
+    this.#flow = facts.isIpv4 ? this.#flowOf(facts) : NONE;
     if (!isLinkTypeFollowed(packet.linkType)) {
       this.oddities.otherLink += 1;
       return this.#note(nowNs, EVENT.arrive, REASON.ignored, packetBytes);
@@ -163,8 +166,7 @@ export class Traffic {
   #note(nowNs: number, event: number, reason: number, bytes: number): void {
     const { index } = this.#packet;
     const payload = reason === REASON.ignored ? 0 : this.#facts.payloadBytes;
-    const flow = this.#facts.isIpv4 ? this.#flowOf(this.#facts) : NONE;
-    this.ports.ledger.writeDevice(nowNs, STAGE["rx-ring"], event, reason, index, NONE, bytes, 1, payload, flow);
+    this.ports.ledger.writeDevice(nowNs, STAGE["rx-ring"], event, reason, index, NONE, bytes, 1, payload, this.#flow);
   }
 
   #flowOf(facts: FrameFacts): number {
@@ -185,7 +187,7 @@ export class Traffic {
     }
     if (!facts.isIpv4) return frame;
     frame.payloadBytes = facts.payloadBytes;
-    frame.flow = this.#flowOf(facts);
+    frame.flow = this.#flow;
     frame.hash = this.#flows.hash;
     this.#judgeChecksum(frame, frameBytes);
     return frame;

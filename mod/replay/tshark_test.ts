@@ -6,17 +6,10 @@ import { PRESETS } from "../config/presets.ts";
 import { saTableLine } from "../esp/sa_table.ts";
 import { testSecurityAssociation } from "../esp/sa.ts";
 import { inputOf, runOf } from "./testing.ts";
+import { canRun } from "../capture/testing_tools.ts";
 
 const FIXTURE = new URL("../../fixtures/bulk-tcp-ipv4.pcap", import.meta.url);
-const HAS_TSHARK = hasTshark();
-
-function hasTshark(): boolean {
-  try {
-    return new Deno.Command("tshark", { args: ["--version"], stdout: "null", stderr: "null" }).outputSync().success;
-  } catch {
-    return false;
-  }
-}
+const HAS_TSHARK = canRun("tshark");
 
 /** Runs tshark over a file and returns its lines; only the last (innermost) occurrence of each field. */
 function tsharkFields(path: string, fields: readonly string[], options: readonly string[]): string[] {

@@ -5,7 +5,8 @@
  * @module
  */
 
-import { type EventBlock, PS_PER_NS } from "../ledger/ledger.ts";
+import type { EventBlock } from "../ledger/ledger.ts";
+import { PS_PER_NS } from "../ledger/units.ts";
 import { EVENT_NAMES, NONE, REASONS, STAGE_NAMES } from "../ledger/schema.ts";
 import type { Column } from "./columns.ts";
 

@@ -22,9 +22,8 @@ import type { BufferShape, Chapter, PacketLife, Step, StoryRow } from "../replay
 import { formatNumber } from "./columns.ts";
 import { conclusionOf, plural, type Scene, sentencesOf } from "./sentences.ts";
 import { visibleJson, visibleText } from "./visible_text.ts";
+import { NS_PER_US, PS_PER_NS } from "../ledger/units.ts";
 
-const PS_PER_NS = 1000;
-const NS_PER_US = 1000;
 /** Width of the page. */
 const LINE_COLUMNS = 110;
 const INDENT = "  ";

@@ -22,8 +22,8 @@ import { type Inspection, LONGEST_MTU_FRAME_BYTES } from "../capture/inspection.
 import { type CaptureInterface, linkTypeName } from "../capture/mod.ts";
 import { type Column, formatNumber, renderTable } from "./columns.ts";
 import { visibleJson, visibleText } from "./visible_text.ts";
+import { NS_PER_MS } from "../ledger/units.ts";
 
-const NS_PER_MS = 1e6;
 const NS_PER_SECOND = 1_000_000_000n;
 /** The first second that has no date of four-digit year: 10000-01-01. */
 const DATE_END_SECONDS = 253_402_300_800n;

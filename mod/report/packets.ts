@@ -4,12 +4,10 @@
  * @module
  */
 
-import { PS_PER_NS } from "../ledger/ledger.ts";
+import { NS_PER_US, PS_PER_NS } from "../ledger/units.ts";
 import type { PacketRecord } from "../ledger/packets.ts";
 import { NONE, REASONS } from "../ledger/schema.ts";
 import type { Column } from "./columns.ts";
-
-const NS_PER_US = 1000;
 
 /** All columns of `packets.csv`. Packets are numbered from 1, as Wireshark does. */
 export const PACKET_COLUMNS: readonly Column<PacketRecord>[] = [

@@ -14,6 +14,7 @@
 import { NONE, REASONS } from "../ledger/schema.ts";
 import type { BufferShape, Chapter, PacketLife, StoryRow } from "../replay/explain.ts";
 import { formatNumber } from "./columns.ts";
+import { NS_PER_US, PS_PER_NS, wireBytes } from "../ledger/units.ts";
 
 /** Where a row stands. */
 export interface Scene {
@@ -34,10 +35,6 @@ type Sentence = (row: StoryRow, scene: Scene) => string | string[];
 
 /** Fragments that an skb takes (MAX_SKB_FRAGS). */
 const MAX_FRAGS = 17;
-const PS_PER_NS = 1000;
-const NS_PER_US = 1000;
-const WIRE_OVERHEAD_BYTES = 24;
-const SHORTEST_FRAME_BYTES = 60;
 
 /** Sentences by "event reason", else by "event", a visit by "visit stage". */
 const SENTENCES: Readonly<Record<string, Sentence>> = {
@@ -109,7 +106,7 @@ const SENTENCES: Readonly<Record<string, Sentence>> = {
   "deliver": ({ reason }) => `${capital(reason.meaning)}${by(reason)}.`,
   "send": ({ bytes }) =>
     `The last bit is on the wire: ${bytes} bytes, ` +
-    `${Math.max(bytes, SHORTEST_FRAME_BYTES) + WIRE_OVERHEAD_BYTES} with FCS, preamble and gap.`,
+    `${wireBytes(bytes)} with FCS, preamble and gap.`,
 };
 
 /** What a row says, a sentence or a few. */

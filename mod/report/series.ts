@@ -4,11 +4,9 @@
  * @module
  */
 
-import { PS_PER_NS } from "../ledger/ledger.ts";
+import { NS_PER_MS, PS_PER_NS } from "../ledger/units.ts";
 import type { SeriesInterval } from "../ledger/series.ts";
 import type { Column } from "./columns.ts";
-
-const NS_PER_MS = 1e6;
 
 /** All columns of `series.csv`. */
 export const SERIES_COLUMNS: readonly Column<SeriesInterval>[] = [

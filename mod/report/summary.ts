@@ -11,6 +11,7 @@ import { REASON, STAGE } from "../ledger/schema.ts";
 import type { Run } from "../replay/run.ts";
 import { VERSION } from "../version.ts";
 import type { Column } from "./columns.ts";
+import { NS_PER_MS, NS_PER_US } from "../ledger/units.ts";
 
 /** A run and its number among those of one command, from 1. */
 export interface NumberedRun {
@@ -20,8 +21,6 @@ export interface NumberedRun {
   readonly run: Run;
 }
 
-const NS_PER_MS = 1e6;
-const NS_PER_US = 1000;
 /** Below this many packets a rate means nothing. */
 const PACKETS_FOR_A_RATE = 2;
 

@@ -20,7 +20,8 @@
  * @module
  */
 
-import { type Ledger, PS_PER_NS } from "../ledger/ledger.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import { PS_PER_NS } from "../ledger/units.ts";
 import { type Actor, type Engine, EngineError } from "./engine.ts";
 
 /** Softirqs in the order in which they are served (enum in include/linux/interrupt.h, 4.4 and 6.1). */

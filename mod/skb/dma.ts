@@ -8,6 +8,7 @@ import type { Block, Memory } from "./memory.ts";
 import { NONE } from "../ledger/schema.ts";
 import type { Skb } from "./skb.ts";
 import type { SkbMemory } from "./skb_memory.ts";
+import { gather } from "./scatterlist.ts";
 
 /** Receive buffer of drivers that split a page in two (ixgbe, igb for MTU 1500). */
 export const RX_BUFFER_BYTES = 2048;
@@ -69,12 +70,6 @@ export function placeInHead(memory: Memory, frame: RxFrame, skb: Skb): void {
 
 /** Reads the whole packet of `skb` to the start of `into`; returns its length. */
 export function readFrame(skbs: SkbMemory, skb: Skb, into: Uint8Array): number {
-  const { pieces, memory } = skbs;
-  let at = 0;
-  pieces.start(skb, 0, skb.len);
-  while (pieces.next()) {
-    into.set(memory.u8.subarray(pieces.at, pieces.at + pieces.bytes), at);
-    at += pieces.bytes;
-  }
-  return at;
+  gather(skbs, skb, 0, skb.len, into);
+  return skb.len;
 }

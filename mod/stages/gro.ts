@@ -14,7 +14,7 @@
 import { EVENT, NONE, REASON, STAGE } from "../ledger/schema.ts";
 import { appendToAggregate } from "../skb/gro_receive.ts";
 import { CHECKSUM, type Skb } from "../skb/skb.ts";
-import { partialSum, pseudoHeaderSumIpv4 } from "../wire/checksum.ts";
+import { combine, partialSum, pseudoHeaderSumIpv4 } from "../wire/checksum.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import { PROTOCOL_TCP } from "../wire/ip_protocol.ts";
 import * as tcp from "../wire/tcp.ts";
@@ -146,14 +146,12 @@ function transportSum(host: Host, skb: Skb): number {
   const ip = skb.dataAt;
   const { u8 } = memory;
   let sum = pseudoHeaderSumIpv4(ipv4.source(u8, ip), ipv4.destination(u8, ip), ipv4.protocol(u8, ip), bytes);
-  let odd = false;
+  let done = 0;
   pieces.start(skb, ipv4.HEADER_BYTES, bytes);
   while (pieces.next()) {
-    const piece = partialSum(u8, pieces.at, pieces.bytes);
-    sum += odd ? ((piece & 0xff) << 8) | (piece >>> 8) : piece;
-    odd = odd !== ((pieces.bytes & 1) === 1);
+    sum = combine(sum, partialSum(u8, pieces.at, pieces.bytes), done);
+    done += pieces.bytes;
   }
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
   return sum;
 }
 

@@ -13,17 +13,13 @@
  */
 
 import { EVENT, REASON, STAGE } from "../ledger/schema.ts";
-import { PS_PER_NS } from "../ledger/ledger.ts";
+import { PS_PER_NS, wireBytes } from "../ledger/units.ts";
 import type { Actor, Engine } from "../sim/engine.ts";
 import { SOFTIRQ } from "../sim/cpu.ts";
 import { linearize } from "../skb/paged_ops.ts";
 import type { Skb } from "../skb/skb.ts";
 import { type Host, packetsIn, visit } from "./host.ts";
 
-/** FCS, preamble, start delimiter and inter-frame gap: what a frame takes on the wire besides its bytes. */
-export const WIRE_OVERHEAD_BYTES = 24;
-/** Shortest frame on the wire, without FCS. */
-const ETH_ZLEN = 60;
 const PS_PER_BIT_AT_1_GBPS = 1000;
 
 /** Looks at a frame that has been sent, before its bytes go; `tNs` is the time of its last bit. */
@@ -130,8 +126,7 @@ export class TxNic implements Actor {
       this.#linkFreeNs = nowNs;
       this.#linkFreePs = 0;
     }
-    const wireBytes = Math.max(bytes, ETH_ZLEN) + WIRE_OVERHEAD_BYTES;
-    const ps = this.#linkFreePs + Math.round(wireBytes * this.#psPerByte);
+    const ps = this.#linkFreePs + Math.round(wireBytes(bytes) * this.#psPerByte);
     this.#linkFreeNs += Math.floor(ps / PS_PER_NS);
     this.#linkFreePs = ps % PS_PER_NS;
     return this.#linkFreePs > 0 ? this.#linkFreeNs + 1 : this.#linkFreeNs;
