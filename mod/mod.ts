@@ -19,19 +19,22 @@
  * @module
  */
 
+export type { AggregateEndCount, Aggregation, AggregationFigures, CaptureAggregation } from "./capture/aggregation.ts";
 export * from "./capture/mod.ts";
+export type { EspContents, EspSaSummary } from "./capture/esp_census.ts";
 export type * from "./capture/ethernet_census.ts";
 export * from "./capture/inspection.ts";
 export type * from "./config/kinds.ts";
 export type { ConfigFileText } from "./config/config_file.ts";
 export { ConfigError } from "./config/errors.ts";
 export { configJsonSchema, type JsonSchema } from "./config/json_schema.ts";
-export { type Preset, PRESET_KEYS, PRESETS } from "./config/presets.ts";
+export { type Preset, PRESET_KEYS, PRESETS, type PresetSettings } from "./config/presets.ts";
 export { type ConfigInput, type Origin, resolveConfig, type ResolvedConfig } from "./config/resolve.ts";
 export { type Config, type KeyName, KEYS, type ValueOf } from "./config/schema.ts";
-export type { Aead, CryptoEngine, EngineName } from "./crypto/aead.ts";
-export type { EspMode } from "./esp/arithmetic.ts";
-export type { CipherName, SecurityAssociation, SecurityAssociationOptions } from "./esp/sa.ts";
+export type { Aead, AeadAlgorithm, AeadKeys, CryptoEngine, EngineName } from "./crypto/aead.ts";
+export type { EspMode, IpVersion } from "./esp/arithmetic.ts";
+export type { SecurityAssociation, SecurityAssociationOptions } from "./esp/sa.ts";
+export type { CipherName, CipherSuite } from "./esp/suites.ts";
 export type { Histogram } from "./ledger/histogram.ts";
 export * from "./cost/profile.ts";
 export { PROFILES } from "./cost/profiles.ts";
@@ -65,4 +68,7 @@ export { explanationJson, renderExplanation } from "./report/explanation.ts";
 export { renderRunJson } from "./report/run_json.ts";
 export { type NumberedRun, SUMMARY_COLUMNS, TABLE_COLUMNS } from "./report/summary.ts";
 export type { BufferProbe } from "./stages/host.ts";
+export { RecordingError } from "./validate/errors.ts";
+export type { RecordingFolder } from "./validate/recording.ts";
+export { isGood, validate, type Validation, VALIDATION_COLUMNS } from "./validate/validation.ts";
 export { VERSION } from "./version.ts";

@@ -1,6 +1,6 @@
 /**
- * Counts what the Ethernet frames hold that a NIC would receive of a capture: protocols, IPv4 flows, and the state of
- * their checksums.
+ * Counts what the Ethernet frames hold that a NIC would receive of a capture: protocols, IP flows, the state of their
+ * checksums, the SAs of ESP (`esp_census.ts`), and how well TCP would aggregate (`aggregation.ts`).
  *
  * Packets are judged as the replay judges them (`FrameFacts`): tags, PPPoE, MPLS and the headers of other link types are
  * looked through. Memory grows with the number of flows, not of packets.
@@ -20,18 +20,19 @@
 import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from "../wire/ethernet.ts";
 import { FlowTable } from "../wire/flow_table.ts";
 import { FrameFacts } from "../wire/frame_facts.ts";
-import { PROTOCOL_ESP, PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ip_protocol.ts";
-import { formatAddress } from "../wire/ipv4.ts";
+import { PROTOCOL_ESP, PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ip_protocol.ts";
 import { HEADER_BYTES as TCP_HEADER_BYTES } from "../wire/tcp.ts";
-import { holdsOnlyPseudoHeaderSum, transportChecksumOkIpv4 } from "../wire/transport_checksum.ts";
+import { holdsOnlyPseudoHeaderSum, transportChecksumOk } from "../wire/transport_checksum.ts";
 import * as udp from "../wire/udp.ts";
+import { type Aggregation, AggregationCensus, type CaptureAggregation } from "./aggregation.ts";
+import { EspCensus, type EspContents } from "./esp_census.ts";
 import type { CapturePacket } from "./packet.ts";
 
 /** Frames by what they say they carry. The sum is the number of frames. */
 export interface NetworkCounts {
   /** Frames of EtherType IPv4 behind any tags, those with a damaged header included. */
   readonly ipv4: number;
-  /** Frames of EtherType IPv6. */
+  /** Frames of EtherType IPv6, as above. */
   readonly ipv6: number;
   /** Frames of EtherType ARP. */
   readonly arp: number;
@@ -39,7 +40,10 @@ export interface NetworkCounts {
   readonly other: number;
 }
 
-/** IPv4 frames by the protocol field of their header. The sum is the number of IPv4 frames. */
+/**
+ * Frames of IPv4 and IPv6 by their protocol, which in IPv6 may stand behind extension headers. The sum is the number of
+ * frames of both.
+ */
 export interface TransportCounts {
   /** TCP packets and fragments. */
   readonly tcp: number;
@@ -47,29 +51,34 @@ export interface TransportCounts {
   readonly udp: number;
   /** ICMP packets and fragments. */
   readonly icmp: number;
+  /** ICMPv6 packets and fragments. */
+  readonly icmpv6: number;
   /** ESP packets and fragments, not those inside UDP. */
   readonly esp: number;
-  /** All other protocols, and frames whose IPv4 header cannot be read. */
+  /** All other protocols, and frames whose IP header cannot be read. */
   readonly other: number;
 }
 
-/** IPv4 frames by what their TCP or UDP checksum is worth. The sum is the number of IPv4 frames. */
+/** Frames of IPv4 and IPv6 by what their TCP or UDP checksum is worth. The sum is the number of frames of both. */
 export interface ChecksumCounts {
   /** Complete and right. */
   readonly complete: number;
   /** Only the pseudo-header's sum is there: the rest was left to a NIC, so this was captured on the sender. */
   readonly pseudoHeaderOnly: number;
-  /** Neither. */
+  /** Neither; over IPv6 also UDP without a checksum. */
   readonly wrong: number;
-  /** Nothing to check: bytes are missing, a fragment, neither TCP nor UDP, or UDP without a checksum. */
+  /**
+   * Nothing to check: bytes are missing, a fragment, neither TCP nor UDP, UDP over IPv4 without a checksum, or IPv6 with
+   * segments left in a routing header.
+   */
   readonly unchecked: number;
 }
 
-/** One direction of one IPv4 five-tuple. */
+/** One direction of one five-tuple. */
 export interface FlowSummary {
-  /** Source address, dotted. */
+  /** Source address: of IPv4 dotted, of IPv6 as RFC 5952 has it. */
   readonly source: string;
-  /** Destination address, dotted. */
+  /** Destination address, as above. */
   readonly destination: string;
   /** Source port; null where there is none, as in fragments but the first, or where it is 0. */
   readonly sourcePort: number | null;
@@ -79,10 +88,12 @@ export interface FlowSummary {
   readonly protocol: string;
   /** Packets, a super-packet counted as one. */
   readonly packets: number;
-  /** Bytes behind the TCP or UDP header; of other protocols, bytes behind the IP header. */
+  /** Bytes behind the TCP or UDP header; of other protocols, bytes behind the IP header and extension headers. */
   readonly payloadBytes: number;
   /** TCP segments whose IP packet has at least 1500 bytes, which is what GRO merges best; null where it is not TCP. */
   readonly fullSizeSegments: number | null;
+  /** How it would aggregate; null without TCP payload, and where too many flows came before it. */
+  readonly aggregation: Aggregation | null;
 }
 
 /** What the frames of a capture hold. */
@@ -91,18 +102,22 @@ export interface EthernetContents {
   readonly reframed: number;
   /** Frames by network protocol. */
   readonly network: NetworkCounts;
-  /** IPv4 frames by transport protocol. */
+  /** IP frames by transport protocol. */
   readonly transport: TransportCounts;
-  /** IPv4 fragments, first ones included. */
+  /** IP fragments, first ones included. */
   readonly fragments: number;
-  /** TCP and UDP payload over IPv4 in bytes. */
+  /** TCP and UDP payload over IP in bytes. */
   readonly payloadBytes: number;
-  /** IPv4 flows. */
+  /** IP flows. */
   readonly flows: number;
   /** The {@link TOP_FLOWS} flows with the most payload, in that order; the one that began earlier comes first among equals. */
   readonly topFlows: readonly FlowSummary[];
-  /** IPv4 frames by their checksums. */
+  /** IP frames by their checksums. */
   readonly checksums: ChecksumCounts;
+  /** SAs of ESP. */
+  readonly esp: EspContents;
+  /** How the TCP packets would aggregate. */
+  readonly aggregation: CaptureAggregation;
 }
 
 /** How many flows are listed one by one. */
@@ -115,11 +130,13 @@ const FULL_SIZE_BYTES = 1500;
 export class EthernetCensus {
   readonly #facts = new FrameFacts();
   readonly #network = { ipv4: 0, ipv6: 0, arp: 0, other: 0 };
-  readonly #transport = { tcp: 0, udp: 0, icmp: 0, esp: 0, other: 0 };
+  readonly #transport = { tcp: 0, udp: 0, icmp: 0, icmpv6: 0, esp: 0, other: 0 };
   readonly #checksums = { complete: 0, pseudoHeaderOnly: 0, wrong: 0, unchecked: 0 };
   #reframed = 0;
   #fragments = 0;
   #payloadBytes = 0;
+  readonly #esp = new EspCensus();
+  readonly #aggregation = new AggregationCensus();
   readonly #flows = new FlowTable();
   /** The columns of the flow table; the row is the number of the flow. */
   readonly #flowPackets: number[] = [];
@@ -134,18 +151,22 @@ export class EthernetCensus {
     if (facts.isReframed) this.#reframed++;
     const network = networkOf(facts.etherType);
     this.#network[network]++;
-    if (network !== "ipv4") return;
+    const isIp = network === "ipv4" || network === "ipv6";
+    const checksum = isIp ? judgeChecksum(facts, packet) : "unchecked";
+    const flow = facts.isIp ? this.#addToFlow(facts, packet) : -1;
+    this.#aggregation.add(facts, packet, flow, checksum === "wrong");
+    if (!isIp) return;
     const transport = transportOf(facts.protocol);
     this.#transport[transport]++;
-    this.#checksums[judgeChecksum(facts, packet)]++;
-    if (!facts.isIpv4) return;
+    this.#checksums[checksum]++;
+    if (!facts.isIp) return;
     if (facts.isFragment) this.#fragments++;
     if (transport === "tcp" || transport === "udp") this.#payloadBytes += facts.payloadBytes;
-    this.#addToFlow(facts);
+    this.#esp.add(facts, packet);
   }
 
-  /** What has been counted so far. A snapshot, made when it is asked for. */
-  contents(): EthernetContents {
+  /** What has been counted so far. A snapshot, made when it is asked for. `hasStamps` says whether packets have stamps. */
+  contents(hasStamps: boolean = true): EthernetContents {
     return {
       reframed: this.#reframed,
       network: { ...this.#network },
@@ -153,14 +174,17 @@ export class EthernetCensus {
       fragments: this.#fragments,
       payloadBytes: this.#payloadBytes,
       flows: this.#flows.size,
-      topFlows: this.#findTopFlows().map((flow) => this.#summarize(flow)),
+      topFlows: this.#findTopFlows().map((flow) => this.#summarize(flow, hasStamps)),
       checksums: { ...this.#checksums },
+      esp: this.#esp.contents(),
+      aggregation: this.#aggregation.contents(hasStamps),
     };
   }
 
-  #addToFlow(facts: FrameFacts): void {
-    const { source, destination, sourcePort, destinationPort, protocol } = facts;
-    const flow = this.#flows.find(source, destination, sourcePort, destinationPort, protocol);
+  /** Counts an IP packet for its flow, the number of which is returned. */
+  #addToFlow(facts: FrameFacts, packet: CapturePacket): number {
+    const { ipAt, ipVersion, sourcePort, destinationPort, protocol } = facts;
+    const flow = this.#flows.findAt(packet.bytes, ipAt, ipVersion, sourcePort, destinationPort, protocol);
     if (flow === this.#flowPackets.length) {
       this.#flowPackets.push(0);
       this.#flowPayloadBytes.push(0);
@@ -169,6 +193,7 @@ export class EthernetCensus {
     this.#flowPackets[flow]! += 1;
     this.#flowPayloadBytes[flow]! += facts.payloadBytes;
     if (!facts.isFragment && facts.ipBytes >= FULL_SIZE_BYTES) this.#flowFullSizeSegments[flow]! += 1;
+    return flow;
   }
 
   /** One pass with a short list: sorting a million flows for the sake of ten would take longer than reading them. */
@@ -184,19 +209,20 @@ export class EthernetCensus {
     return top;
   }
 
-  #summarize(flow: number): FlowSummary {
+  #summarize(flow: number, hasStamps: boolean): FlowSummary {
     const flows = this.#flows;
     const protocol = flows.protocol(flow);
     const transport = transportOf(protocol);
     return {
-      source: formatAddress(flows.source(flow)),
-      destination: formatAddress(flows.destination(flow)),
+      source: flows.sourceText(flow),
+      destination: flows.destinationText(flow),
       sourcePort: flows.sourcePort(flow) || null,
       destinationPort: flows.destinationPort(flow) || null,
       protocol: transport === "other" ? `protocol-${protocol}` : transport,
       packets: this.#flowPackets[flow]!,
       payloadBytes: this.#flowPayloadBytes[flow]!,
       fullSizeSegments: transport === "tcp" ? this.#flowFullSizeSegments[flow]! : null,
+      aggregation: this.#aggregation.contentsOf(flow, hasStamps),
     };
   }
 }
@@ -211,6 +237,7 @@ function transportOf(protocol: number): keyof TransportCounts {
   if (protocol === PROTOCOL_TCP) return "tcp";
   if (protocol === PROTOCOL_UDP) return "udp";
   if (protocol === PROTOCOL_ICMP) return "icmp";
+  if (protocol === PROTOCOL_ICMPV6) return "icmpv6";
   return protocol === PROTOCOL_ESP ? "esp" : "other";
 }
 
@@ -218,12 +245,14 @@ function judgeChecksum(facts: FrameFacts, packet: CapturePacket): keyof Checksum
   const { ipAt, transportAt, transportBytes } = facts;
   const { bytes } = packet;
   const isUdp = facts.protocol === PROTOCOL_UDP;
-  if (facts.isFragment || !(isUdp || facts.protocol === PROTOCOL_TCP)) return "unchecked";
+  if (facts.isFragment || facts.hasSegmentsLeft || !(isUdp || facts.protocol === PROTOCOL_TCP)) return "unchecked";
   if (ipAt + facts.ipBytes > packet.offset + packet.capturedBytes) return "unchecked";
   // UDP sums as many bytes as its own header says, and an IP packet may hold more (RFC 768; Linux __udp4_lib_rcv, 6.1).
   const coveredBytes = isUdp ? udp.length(bytes, transportAt) : transportBytes;
   if (coveredBytes < (isUdp ? udp.HEADER_BYTES : TCP_HEADER_BYTES) || coveredBytes > transportBytes) return "unchecked";
-  if (isUdp && udp.checksum(bytes, transportAt) === 0) return "unchecked";
-  if (transportChecksumOkIpv4(bytes, ipAt, transportAt, coveredBytes)) return "complete";
-  return holdsOnlyPseudoHeaderSum(bytes, ipAt, coveredBytes) ? "pseudoHeaderOnly" : "wrong";
+  if (isUdp && facts.isIpv4 && udp.checksum(bytes, transportAt) === 0) return "unchecked";
+  if (transportChecksumOk(bytes, ipAt, facts.protocol, transportAt, coveredBytes)) return "complete";
+  return holdsOnlyPseudoHeaderSum(bytes, ipAt, facts.protocol, transportAt, coveredBytes)
+    ? "pseudoHeaderOnly"
+    : "wrong";
 }

@@ -1,4 +1,6 @@
 import { assertEquals } from "@std/assert";
+import { flowOf } from "../stages/testing.ts";
+import { udpFrame } from "../stages/testing_frames.ts";
 import { type ChecksumCounts, EthernetCensus, type EthernetContents, TOP_FLOWS } from "./ethernet_census.ts";
 import { CapturePacket } from "./packet.ts";
 import { buildFrame, type FrameFields } from "./testing_frames.ts";
@@ -43,21 +45,27 @@ Deno.test("EthernetCensus counts frames by EtherType, damaged tags and short fra
   assertEquals(flows, 1);
 });
 
-Deno.test("EthernetCensus looks behind tags and other link layers, and counts what they were taken off", () => {
-  const census = new EthernetCensus();
-  const frame = buildFrame();
-  for (const { linkType, header } of linksOf(140)) {
-    const packet = packetOf(Uint8Array.from([...header, ...frame.subarray(14), 0, 0]));
-    packet.linkType = linkType;
-    census.add(packet);
-  }
-  const links = linksOf(140).length;
-  const { reframed, network, checksums, flows, payloadBytes } = census.contents();
-  assertEquals([reframed, network.ipv4, checksums.complete], [links - 1, links, links]);
-  assertEquals([flows, payloadBytes], [1, 100 * links]);
-});
+for (const ipVersion of [4, 6] as const) {
+  Deno.test(`EthernetCensus looks for IPv${ipVersion} behind tags and other link layers, and counts what they were taken off`, () => {
+    const census = new EthernetCensus();
+    const frame = buildFrame({ ipVersion });
+    const links = linksOf(frame.length - 14, ipVersion);
+    for (const { linkType, header } of links) {
+      const packet = packetOf(Uint8Array.from([...header, ...frame.subarray(14), 0, 0]));
+      packet.linkType = linkType;
+      census.add(packet);
+    }
+    const { reframed, network, checksums, flows, payloadBytes } = census.contents();
+    assertEquals([reframed, network[`ipv${ipVersion}`], checksums.complete], [
+      links.length - 1,
+      links.length,
+      links.length,
+    ]);
+    assertEquals([flows, payloadBytes], [1, 100 * links.length]);
+  });
+}
 
-Deno.test("EthernetCensus counts IPv4 frames by protocol, those with an unreadable header as other", () => {
+Deno.test("EthernetCensus counts IP frames by protocol, those with an unreadable header as other", () => {
   const protocols = [6, 17, 17, 1, 1, 1, 50, 50, 50, 50, 47, 51];
   const frames = protocols.map((protocol) => buildFrame({ protocol }));
   const version6 = buildFrame();
@@ -65,10 +73,78 @@ Deno.test("EthernetCensus counts IPv4 frames by protocol, those with an unreadab
   const shortHeader = buildFrame();
   shortHeader[14] = 0x44;
   const contents = contentsOf(...frames, version6, shortHeader, buildFrame().subarray(0, 33));
-  assertEquals(contents.transport, { tcp: 1, udp: 2, icmp: 3, esp: 4, other: 5 });
+  assertEquals(contents.transport, { tcp: 1, udp: 2, icmp: 3, icmpv6: 0, esp: 4, other: 5 });
   assertEquals(contents.network.ipv4, protocols.length + 3);
   assertEquals(contents.flows, 6);
   assertEquals(contents.checksums, { ...NONE, complete: 3, unchecked: 12 });
+});
+
+Deno.test("EthernetCensus counts IPv6 frames by the protocol behind their extension headers", () => {
+  const options = [...[0, 0, 1, 4], 0, 0, 0, 0];
+  const frames = [6, 17, 17, 58, 58, 58, 50, 50, 50, 50, 59].map((protocol) => {
+    return buildFrame({ ipVersion: 6, protocol, nextHeader: 60, extensions: options.with(0, protocol) });
+  });
+  const version4 = buildFrame({ ipVersion: 6 });
+  version4[14] = 0x45;
+  const cutExtension = buildFrame({ ipVersion: 6, nextHeader: 60, extensions: [6, 200, 0, 0, 0, 0, 0, 0] });
+  const contents = contentsOf(...frames, version4, cutExtension, buildFrame({ ipVersion: 6 }).subarray(0, 53));
+  assertEquals(contents.transport, { tcp: 1, udp: 2, icmp: 0, icmpv6: 3, esp: 4, other: 4 });
+  assertEquals(contents.network, { ipv4: 0, ipv6: frames.length + 3, arp: 0, other: 0 });
+  assertEquals([contents.flows, contents.payloadBytes], [6, 300]);
+  assertEquals(contents.checksums, { ...NONE, complete: 3, unchecked: 11 });
+  const protocols = contents.topFlows.map((flow) => flow.protocol);
+  assertEquals(protocols.toSorted(), ["esp", "icmpv6", "protocol-59", "protocol-60", "tcp", "udp"]);
+});
+
+Deno.test("EthernetCensus describes flows of IPv6 in the words of RFC 5952, apart from those of IPv4", () => {
+  const mapped = [...Array<number>(10).fill(0), 0xff, 0xff, 192, 0, 2, 1];
+  const { topFlows, flows } = contentsOf(
+    buildFrame({ ipVersion: 6, payloadBytes: 1440 }),
+    buildFrame({ ipVersion: 6, payloadBytes: 1439 }),
+    buildFrame({ ipVersion: 6, source: mapped, protocol: 58 }),
+    buildFrame(),
+  );
+  const described = topFlows.map((flow) => [flow.source, flow.sourcePort, flow.packets, flow.fullSizeSegments]);
+  assertEquals(described, [
+    ["2001:db8::1", 40000, 2, 1],
+    ["::ffff:192.0.2.1", null, 1, null],
+    ["192.0.2.1", 40000, 1, 0],
+  ]);
+  assertEquals([flows, topFlows[0]?.destination], [3, "2001:db8::2"]);
+});
+
+Deno.test("EthernetCensus tells complete checksums from pseudo-header sums and from wrong ones over IPv6", () => {
+  const options = [6, 0, 1, 4, 0, 0, 0, 0];
+  for (const extra of [{}, { paddingBytes: 9 }, { nextHeader: 0, extensions: options }]) {
+    for (const protocol of [6, 17]) {
+      const fields = { ipVersion: 6, protocol, ...extra } as const;
+      if ("extensions" in extra) extra.extensions[0] = protocol;
+      assertEquals(checksumOf(fields), COMPLETE);
+      assertEquals(checksumOf({ ...fields, checksum: "pseudo-header" }), PSEUDO_HEADER_ONLY);
+      assertEquals(checksumOf({ ...fields, checksum: 0x1234 }), WRONG);
+      assertEquals(checksumOf({ ...fields, checksum: 0 }), WRONG, "IPv6 knows no UDP without a checksum.");
+      assertEquals(checksumOf(fields, 10), UNCHECKED);
+    }
+  }
+});
+
+Deno.test("EthernetCensus leaves IPv6 checksums unchecked in fragments and where segments are left", () => {
+  const fragment = (word: number) => ({ nextHeader: 44, extensions: [17, 0, word >> 8, word & 0xff, 0, 0, 0, 1] });
+  const checksum = (extra: Partial<FrameFields>) => checksumOf({ ipVersion: 6, protocol: 17, ...extra });
+  assertEquals([checksum(fragment(1)), checksum(fragment(8))], [UNCHECKED, UNCHECKED]);
+  assertEquals(checksum(fragment(0)), COMPLETE, "A lonely fragment is a whole packet.");
+  const routing = (left: number) => ({ nextHeader: 43, extensions: [17, 0, 4, left, 0, 0, 0, 0] });
+  assertEquals([checksum(routing(0)), checksum(routing(1))], [COMPLETE, UNCHECKED]);
+});
+
+Deno.test("EthernetCensus reads an IPv6 super-packet of payload length 0 to the end of its frame", () => {
+  const jumbo = [6, 0, 0xc2, 4, 0, 1, 0x38, 0x9c];
+  const fields = { ipVersion: 6, payloadBytes: 80000, totalLength: 0, checksum: "pseudo-header" } as const;
+  for (const extra of [{}, { nextHeader: 0, extensions: jumbo }]) {
+    const contents = contentsOf(buildFrame({ ...fields, ...extra }));
+    assertEquals([contents.payloadBytes, contents.topFlows[0]?.fullSizeSegments], [80000, 1]);
+    assertEquals(contents.checksums, PSEUDO_HEADER_ONLY);
+  }
 });
 
 Deno.test("EthernetCensus counts TCP and UDP payload without padding, and none of other protocols", () => {
@@ -168,7 +244,7 @@ Deno.test("EthernetCensus describes a flow by addresses, ports and protocol, eac
     buildFrame({ protocol: 47 }),
   );
   assertEquals(flows, 3);
-  assertEquals(topFlows, [
+  assertEquals(topFlows.map(({ aggregation: _, ...flow }) => flow), [
     {
       source: "10.0.0.255",
       destination: "224.1.2.3",
@@ -213,6 +289,19 @@ Deno.test("EthernetCensus lists the flows with the most payload, the earlier one
     topFlows.map((flow) => [flow.payloadBytes, flow.sourcePort!]),
     ranked.slice(0, TOP_FLOWS).map(([...pair]) => pair),
   );
+});
+
+Deno.test("EthernetCensus says of a capture and of each TCP flow how it would aggregate, wrong checksums considered", () => {
+  const flow = flowOf(6, { 4: { checksumError: 1 } });
+  const other = flowOf(3, {}, { sourcePort: 7, payloadBytes: 1200 });
+  const { aggregation, topFlows } = contentsOf(...flow, udpFrame(), ...other, new Uint8Array(60));
+  assertEquals([aggregation.packets, aggregation.polledTogether.mergedPackets], [9, 5]);
+  assertEquals(aggregation.polledTogether.ends, [
+    { reason: "poll-end", aggregates: 2 },
+    { reason: "sequence", aggregates: 1 },
+    { reason: "tcp-checksum", aggregates: 1 },
+  ]);
+  assertEquals(topFlows.map((flow) => flow.aggregation?.polledTogether.mergedPackets), [3, 2, undefined]);
 });
 
 Deno.test("EthernetCensus adds the packets of a flow up, wherever they are among others", () => {

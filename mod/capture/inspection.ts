@@ -96,7 +96,7 @@ export async function inspectCapture(source: ByteSource, name: string): Promise<
   }
   const { linkTypes, warnings, interfaces, t0EpochNs } = reader;
   const counts = records.counts();
-  const contents = census.contents();
+  const contents = census.contents(t0EpochNs !== undefined);
   return {
     name,
     format: reader.format,
@@ -111,17 +111,17 @@ export async function inspectCapture(source: ByteSource, name: string): Promise<
   };
 }
 
-/** Path `forward` plays IPv4; packets with a damaged header arrive, too, and are dropped there. */
+/** Path `forward` plays IPv4 and IPv6; packets with a damaged header arrive, too, and are dropped there. */
 function judgeForward(linkTypes: readonly LinkTypeCount[], { network }: EthernetContents): PathVerdict {
   const verdict = (playable: boolean, why: string): PathVerdict => ({ path: "forward", playable, why });
-  if (network.ipv4 > 0) return verdict(true, `${network.ipv4} of its packets are IPv4`);
+  const { ipv4, ipv6, arp, other } = network;
+  if (ipv4 + ipv6 > 0) return verdict(true, `${ipv4} of its packets are IPv4, ${ipv6} are IPv6`);
   if (linkTypes.length === 0) return verdict(false, "the capture holds no packet");
   if (!hasFrames(linkTypes)) {
     const names = linkTypes.map(({ linkType }) => linkTypeName(linkType)).join(", ");
     return verdict(false, `its link type is not understood (${names})`);
   }
-  const { ipv6, arp, other } = network;
-  return verdict(false, `none of its packets is IPv4 (IPv6 ${ipv6}, ARP ${arp}, other ${other})`);
+  return verdict(false, `none of its packets is IPv4 or IPv6 (ARP ${arp}, other ${other})`);
 }
 
 /** Whether there are packets that the census has looked into. */

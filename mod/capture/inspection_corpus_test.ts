@@ -7,9 +7,10 @@
 
 import { assertEquals } from "@std/assert";
 import { parse } from "@std/csv";
+import { parseAddress6 } from "../wire/ipv6_address.ts";
 import { CaptureError } from "./errors.ts";
 import { inspectCapture, type Inspection } from "./inspection.ts";
-import { canRun } from "./testing_tools.ts";
+import { canRun, tsharkRows } from "./testing_tools.ts";
 
 const FIXTURE = new URL("../../fixtures/bulk-tcp-ipv4.pcap", import.meta.url);
 const CORPUS = new URL("../../../shared/captures/", import.meta.url);
@@ -55,31 +56,24 @@ const FIELDS = [
   ],
   ...["ip.hdr_len", "tcp.srcport", "tcp.dstport", "tcp.len", "tcp.checksum", "tcp.checksum.status"],
   ...["udp.srcport", "udp.dstport", "udp.checksum", "udp.checksum.status"],
+  ...["ipv6.src", "ipv6.dst", "ipv6.nxt", "ipv6.plen", "ipv6.opt.jumbo"],
+  ...["ipv6.hopopts.nxt", "ipv6.hopopts.len_oct", "ipv6.routing.nxt", "ipv6.routing.len_oct"],
+  ...["ipv6.dstopts.nxt", "ipv6.dstopts.len_oct", "ipv6.fraghdr.nxt", "ipv6.fraghdr.offset", "ipv6.fraghdr.more"],
 ] as const;
 
 type Row = Readonly<Record<typeof FIELDS[number], string>>;
 
 /** What tshark says of the frames of a capture; of a field that is there twice the outermost. */
 function dissect(file: URL): Row[] {
-  const preferences = ["tcp.check_checksum:TRUE", "udp.check_checksum:TRUE", "ip.defragment:FALSE"];
-  const folder = Deno.makeTempDirSync();
-  try {
-    const { stdout } = new Deno.Command("tshark", {
-      args: [
-        ...["-r", file.pathname, "-T", "fields", "-E", "occurrence=f", "-E", "separator=|"],
-        ...preferences.flatMap((preference) => ["-o", preference]),
-        ...FIELDS.flatMap((field) => ["-e", field]),
-      ],
-      env: { WIRESHARK_CONFIG_DIR: folder },
-      stderr: "null",
-    }).outputSync();
-    return new TextDecoder().decode(stdout).trimEnd().split("\n").map((line) => {
-      const cells = line.split("|");
-      return Object.fromEntries(FIELDS.map((field, i) => [field, cells[i] ?? ""])) as Row;
-    });
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  const preferences = [
+    "tcp.check_checksum:TRUE",
+    "udp.check_checksum:TRUE",
+    "ip.defragment:FALSE",
+    "ipv6.defragment:FALSE",
+  ];
+  return tsharkRows(file.pathname, FIELDS, preferences).map((cells) => {
+    return Object.fromEntries(FIELDS.map((field, i) => [field, cells[i] ?? ""])) as Row;
+  });
 }
 
 /** Counts per value. */
@@ -90,7 +84,13 @@ function tally(keys: readonly string[]): Record<string, number> {
 }
 
 const NETWORKS: Readonly<Record<string, string>> = { ip: "ipv4", ipv6: "ipv6", arp: "arp" };
-const TRANSPORTS: Readonly<Record<string, string>> = { "6": "tcp", "17": "udp", "1": "icmp", "50": "esp" };
+const TRANSPORTS: Readonly<Record<string, string>> = {
+  "6": "tcp",
+  "17": "udp",
+  "1": "icmp",
+  "50": "esp",
+  "58": "icmpv6",
+};
 
 /** The first network protocol in the path of dissectors, for example `eth:ethertype:vlan:ethertype:ip:tcp`. */
 function networkOf(row: Row): string {
@@ -98,25 +98,78 @@ function networkOf(row: Row): string {
   return found === undefined ? "other" : NETWORKS[found]!;
 }
 
-const transportOf = (row: Row): string => TRANSPORTS[row["ip.proto"]] ?? "other";
-const isLaterFragment = (row: Row): boolean => row["ip.frag_offset"] !== "0";
-const isFragment = (row: Row): boolean => row["ip.flags.mf"] === "1" || isLaterFragment(row);
+/** Next header and length of each extension header, as tshark gives them: of a kind that is there twice the first. */
+const EXTENSIONS: Readonly<Record<string, (row: Row) => [next: string, bytes: number]>> = {
+  "0": (row) => [row["ipv6.hopopts.nxt"], Number(row["ipv6.hopopts.len_oct"])],
+  "43": (row) => [row["ipv6.routing.nxt"], Number(row["ipv6.routing.len_oct"])],
+  "44": (row) => [row["ipv6.fraghdr.nxt"], 8],
+  "60": (row) => [row["ipv6.dstopts.nxt"], Number(row["ipv6.dstopts.len_oct"])],
+};
+
+/** What tshark says of the IP packet and its headers, of either version. */
+interface IpRow {
+  readonly source: string;
+  readonly destination: string;
+  readonly protocol: string;
+  /** Bytes behind the IP header and extension headers. */
+  readonly transportBytes: number;
+  readonly isLaterFragment: boolean;
+  readonly isFragment: boolean;
+}
+
+function ipRow(row: Row): IpRow {
+  if (networkOf(row) === "ipv6") return ipv6Row(row);
+  const isLaterFragment = row["ip.frag_offset"] !== "0";
+  return {
+    source: row["ip.src"],
+    destination: row["ip.dst"],
+    protocol: row["ip.proto"],
+    transportBytes: Number(row["ip.len"]) - Number(row["ip.hdr_len"]),
+    isLaterFragment,
+    isFragment: row["ip.flags.mf"] === "1" || isLaterFragment,
+  };
+}
+
+function ipv6Row(row: Row): IpRow {
+  let protocol = row["ipv6.nxt"];
+  let transportBytes = Number(row["ipv6.opt.jumbo"] || row["ipv6.plen"]);
+  while (Object.hasOwn(EXTENSIONS, protocol)) {
+    const [next, bytes] = EXTENSIONS[protocol]!(row);
+    transportBytes -= bytes;
+    protocol = next;
+  }
+  const isLaterFragment = !["", "0"].includes(row["ipv6.fraghdr.offset"]);
+  const isFragment = row["ipv6.fraghdr.more"] === "1" || isLaterFragment;
+  return {
+    source: row["ipv6.src"],
+    destination: row["ipv6.dst"],
+    protocol,
+    transportBytes,
+    isLaterFragment,
+    isFragment,
+  };
+}
+
+const transportOf = (row: Row): string => TRANSPORTS[ipRow(row).protocol] ?? "other";
+const isFragment = (row: Row): boolean => ipRow(row).isFragment;
 
 function flowOf(row: Row): string {
+  const { source, destination, protocol, isLaterFragment } = ipRow(row);
   const transport = transportOf(row);
   const ports = transport === "tcp"
     ? [row["tcp.srcport"], row["tcp.dstport"]]
     : transport === "udp"
     ? [row["udp.srcport"], row["udp.dstport"]]
     : [];
-  return [row["ip.src"], row["ip.dst"], row["ip.proto"], ...(isLaterFragment(row) ? [] : ports)].join(" ");
+  return [source, destination, protocol, ...(isLaterFragment ? [] : ports)].join(" ");
 }
 
 /** tshark's tcp.len; of everything else what the IP header leaves, and a UDP header with it. */
 function payloadBytesOf(row: Row): number {
-  const transport = isLaterFragment(row) ? "none" : transportOf(row);
+  const { transportBytes, isLaterFragment } = ipRow(row);
+  const transport = isLaterFragment ? "none" : transportOf(row);
   if (transport === "tcp") return Number(row["tcp.len"]);
-  return Number(row["ip.len"]) - Number(row["ip.hdr_len"]) - (transport === "udp" ? 8 : 0);
+  return transportBytes - (transport === "udp" ? 8 : 0);
 }
 
 /** tshark knows good (1) and bad (0) checksums; which of the bad are the pseudo-header's is for its other fields to say. */
@@ -125,12 +178,14 @@ function checksumOf(row: Row): string {
   if (isFragment(row) || transport !== "tcp" && transport !== "udp") return "unchecked";
   const status = row[`${transport}.checksum.status`];
   if (status !== "0") return status === "1" ? "complete" : "unchecked";
-  const addresses = [...row["ip.src"].split("."), ...row["ip.dst"].split(".")].map(Number);
-  let sum = Number(row["ip.proto"]) + Number(row["ip.len"]) - Number(row["ip.hdr_len"]);
-  addresses.forEach((byte, i) => sum += i % 2 === 0 ? byte * 256 : byte);
+  const { source, destination, protocol, transportBytes } = ipRow(row);
+  let sum = Number(protocol) + transportBytes;
+  [...bytesOf(source), ...bytesOf(destination)].forEach((byte, i) => sum += i % 2 === 0 ? byte * 256 : byte);
   while (sum > 0xffff) sum -= 0xffff;
   return sum === Number(row[`${transport}.checksum`]) ? "pseudoHeaderOnly" : "wrong";
 }
+
+const bytesOf = (address: string): Iterable<number> => parseAddress6(address) ?? address.split(".").map(Number);
 
 function counted(counts: object): Record<string, number> {
   return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
@@ -153,18 +208,22 @@ async function assertAgreesWithTshark(file: URL): Promise<void> {
 
   const ethernet = inspection.ethernet!;
   assertEquals(counted(ethernet.network), tally(rows.map(networkOf)));
-  const ipv4Rows = rows.filter((row) => networkOf(row) === "ipv4");
-  assertEquals(counted(ethernet.transport), tally(ipv4Rows.map(transportOf)));
-  assertEquals(ethernet.fragments, ipv4Rows.filter(isFragment).length);
-  const counting = ipv4Rows.filter((row) => ["tcp", "udp"].includes(transportOf(row)));
+  const ipRows = rows.filter((row) => /^ipv[46]$/.test(networkOf(row)));
+  assertEquals(counted(ethernet.transport), tally(ipRows.map(transportOf)));
+  assertEquals(ethernet.fragments, ipRows.filter(isFragment).length);
+  const counting = ipRows.filter((row) => ["tcp", "udp"].includes(transportOf(row)));
   assertEquals(ethernet.payloadBytes, sum(counting.map(payloadBytesOf)));
-  assertEquals(counted(ethernet.checksums), tally(ipv4Rows.map(checksumOf)));
-  const flows = Object.values(Object.groupBy(ipv4Rows, flowOf)).map((packets) => {
-    return { packets: packets!.length, payloadBytes: sum(packets!.map(payloadBytesOf)) };
+  assertEquals(counted(ethernet.checksums), tally(ipRows.map(checksumOf)));
+  const flows = [...Map.groupBy(ipRows, flowOf).values()].map((packets) => {
+    const { source, destination } = ipRow(packets[0]!);
+    return { source, destination, packets: packets.length, payloadBytes: sum(packets.map(payloadBytesOf)) };
   });
   assertEquals(ethernet.flows, flows.length);
   const top = flows.sort((a, b) => b.payloadBytes - a.payloadBytes).slice(0, 10);
-  assertEquals(ethernet.topFlows.map(({ packets, payloadBytes }) => ({ packets, payloadBytes })), top);
+  const ours = ethernet.topFlows.map(({ source, destination, packets, payloadBytes }) => {
+    return { source, destination, packets, payloadBytes };
+  });
+  assertEquals(ours, top);
 }
 
 const manifest = readManifest();
@@ -213,7 +272,13 @@ for (
     ["tls-dualstack-665-flows", "many flows of both IP versions"],
     ["udp-flood-9940-flows", "a flow per packet"],
     ["bulk-nfs-snaplen-stalls", "packets cut by the snap length"],
-    ["esp-transport-v4v6", "ESP"],
+    ["esp-transport-v4v6", "ESP over both IP versions"],
+    ["bulk-http-ipv6", "bulk TCP over IPv6"],
+    ["bigtcp-ipv6-hbh-jumbo", "a jumbogram"],
+    ["ipv6-fragments", "fragments of IPv6"],
+    ["udp-quic-ipv6", "UDP over IPv6"],
+    ["ikev2-esp-ipv6", "ESP and IKE over IPv6"],
+    ["multi-if-126-idb-nrb", "126 interfaces"],
     ["bulk-smb-vlan", "tags"],
     ["bulk-iperf-mptcp-ppp", "PPP"],
     ["tso-sll2-any-64k", "Linux cooked capture, version 2"],

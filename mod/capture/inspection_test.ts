@@ -1,11 +1,13 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import * as fc from "fast-check";
+import { flowOf } from "../stages/testing.ts";
 import { sourceOfBytes } from "./byte_source.ts";
 import { isLinkTypeFollowed } from "../wire/link_layer.ts";
 import { CaptureError } from "./errors.ts";
 import { inspectCapture, type Inspection } from "./inspection.ts";
 import { buildPcap, type PcapHeaderFields, type PcapRecordFields, sourceInSteps } from "./testing.ts";
 import { buildFrame } from "./testing_frames.ts";
+import { PcapngBuilder } from "./testing_pcapng.ts";
 
 function inspect(records: readonly PcapRecordFields[], header: PcapHeaderFields = {}): Promise<Inspection> {
   return inspectCapture(sourceOfBytes(buildPcap(header, records)), "built.pcap");
@@ -25,8 +27,10 @@ function assertSumsClose({ packets, linkTypes, ethernet, durationNs, t0EpochNs, 
   const frames = followed.reduce((total, link) => total + link.packets, 0);
   if (ethernet === null) return assertEquals(frames, 0);
   assertEquals(sum(ethernet.network), frames);
-  assertEquals(sum(ethernet.transport), ethernet.network.ipv4);
-  assertEquals(sum(ethernet.checksums), ethernet.network.ipv4);
+  const ipFrames = ethernet.network.ipv4 + ethernet.network.ipv6;
+  assertEquals([sum(ethernet.transport), sum(ethernet.checksums)], [ipFrames, ipFrames]);
+  const { sas, packetsOfOtherSas } = ethernet.esp;
+  assertEquals(sas.reduce((total, sa) => total + sa.packets, packetsOfOtherSas) <= ipFrames, true);
 }
 
 Deno.test("inspectCapture() says of a capture without packets what is known: nothing but that", async () => {
@@ -48,16 +52,35 @@ Deno.test("inspectCapture() says of a capture without packets what is known: not
     ethernet: {
       reframed: 0,
       network: { ipv4: 0, ipv6: 0, arp: 0, other: 0 },
-      transport: { tcp: 0, udp: 0, icmp: 0, esp: 0, other: 0 },
+      transport: { tcp: 0, udp: 0, icmp: 0, icmpv6: 0, esp: 0, other: 0 },
       fragments: 0,
       payloadBytes: 0,
       flows: 0,
       topFlows: [],
       checksums: { complete: 0, pseudoHeaderOnly: 0, wrong: 0, unchecked: 0 },
+      esp: { sas: [], packetsOfOtherSas: 0 },
+      aggregation: {
+        packets: 0,
+        segments: 0,
+        superPackets: 0,
+        inBursts: null,
+        polledTogether: { aggregates: 0, mergedPackets: 0, mergedPacketsNotIn44: 0, ends: [] },
+        packetsOfOtherFlows: 0,
+      },
     },
     paths: [{ path: "forward", playable: false, why: "the capture holds no packet" }],
     warnings: [],
   });
+});
+
+Deno.test("inspectCapture() knows bursts only where packets have stamps, in nanoseconds", async () => {
+  const frames = flowOf(3);
+  const records = [0, 30_000, 50_001].map((fraction, i) => record(frames[i]!, 1, fraction));
+  const stamped = await inspect(records, { magic: 0xa1b23c4d });
+  assertEquals(stamped.ethernet?.aggregation.inBursts?.ends, [{ reason: "poll-end", aggregates: 2 }]);
+  const file = new PcapngBuilder().section().describe().simple(frames[0]!);
+  const { ethernet } = await inspectCapture(sourceOfBytes(file.bytes), "x.pcapng");
+  assertEquals([ethernet?.aggregation.packets, ethernet?.aggregation.inBursts], [1, null]);
 });
 
 Deno.test("inspectCapture() gives a single packet a duration of 0", async () => {
@@ -101,13 +124,20 @@ Deno.test("inspectCapture() does not look into link types it does not know, and 
   assertEquals(inspection.paths, [{ path: "forward", playable: false, why }]);
 });
 
-Deno.test("inspectCapture() finds path forward playable from one IPv4 packet on", async () => {
-  const others = [0x86dd, 0x86dd, 0x0806, 0x8100].map((etherType) => record(buildFrame({ etherType })));
+Deno.test("inspectCapture() finds path forward playable from one IP packet on", async () => {
+  const others = [0x0806, 0x0806, 0x8100].map((etherType) => record(buildFrame({ etherType })));
   const without = await inspect(others);
-  const why = "none of its packets is IPv4 (IPv6 2, ARP 1, other 1)";
+  const why = "none of its packets is IPv4 or IPv6 (ARP 2, other 1)";
   assertEquals(without.paths, [{ path: "forward", playable: false, why }]);
-  const { paths } = await inspect([...others, record(buildFrame())]);
-  assertEquals(paths, [{ path: "forward", playable: true, why: "1 of its packets are IPv4" }]);
+  for (
+    const [ipVersion, why] of [[4, "1 of its packets are IPv4, 0 are IPv6"], [
+      6,
+      "0 of its packets are IPv4, 1 are IPv6",
+    ]] as const
+  ) {
+    const { paths } = await inspect([...others, record(buildFrame({ ipVersion }))]);
+    assertEquals(paths, [{ path: "forward", playable: true, why }]);
+  }
 });
 
 Deno.test("inspectCapture() keeps the packets before a damage, and passes the warning on", async () => {
@@ -149,7 +179,9 @@ const HEADS = [
   { at: 12, bytes: [8, 0] },
   { at: 12, bytes: [8, 0, 0x45] },
   { at: 12, bytes: [8, 0, 0x4f, 0, 0, 0] },
-  ...[6, 17, 1].map((protocol) => ({ at: 12, bytes: [8, 0, 0x45, 0, 0, 60, 0, 0, 0x40, 0, 64, protocol] })),
+  ...[6, 17, 1, 50].map((protocol) => ({ at: 12, bytes: [8, 0, 0x45, 0, 0, 60, 0, 0, 0x40, 0, 64, protocol] })),
+  ...[0, 6, 17, 43, 44, 50, 60].map((next) => ({ at: 12, bytes: [0x86, 0xdd, 0x60, 0, 0, 0, 0, 30, next] })),
+  { at: 23, bytes: [17, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0x11, 0x94, 0x11, 0x94] },
 ];
 
 Deno.test("inspectCapture() closes its sums over any packets, whatever lengths they claim", async () => {
@@ -176,7 +208,10 @@ Deno.test("inspectCapture() closes its sums over any packets, whatever lengths t
 });
 
 Deno.test("inspectCapture() throws nothing but CaptureError on any damage", async () => {
-  const file = buildPcap({}, [6, 17, 1].map((protocol) => record(buildFrame({ protocol }))));
+  const file = buildPcap(
+    {},
+    [6, 17, 50].map((protocol, i) => record(buildFrame({ protocol, ipVersion: i === 0 ? 4 : 6 }))),
+  );
   const damage = fc.array(fc.tuple(fc.nat(file.length - 1), fc.nat(255)), { maxLength: 4 });
   await fc.assert(
     fc.asyncProperty(damage, fc.nat(file.length), async (changes, length) => {

@@ -9,18 +9,9 @@ import { CapturePacket } from "./packet.ts";
 import { buildFrame } from "./testing_frames.ts";
 import { linksOf } from "./testing_links.ts";
 import { PcapngBuilder } from "./testing_pcapng.ts";
-import { canRun } from "./testing_tools.ts";
+import { canRun, isThere, tsharkRows } from "./testing_tools.ts";
 
 const CORPUS = new URL("../../../shared/captures/real/", import.meta.url);
-
-function isThere(url: URL): boolean {
-  try {
-    return Deno.statSync(url).isDirectory;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
 
 /** Number, source, destination and length of each packet whose network layer is IPv4, as we read them. */
 async function readOurs(path: string): Promise<string[]> {
@@ -43,11 +34,8 @@ async function readOurs(path: string): Promise<string[]> {
 
 /** The same by tshark: the outermost IPv4 header, unless IPv6 is outside of it. */
 function readTheirs(path: string): string[] {
-  const fields = ["frame.number", "ip.src", "ip.dst", "ip.len", "frame.protocols"].flatMap((field) => ["-e", field]);
-  const options = ["-o", "ip.defragment:FALSE", "-o", "ip.tso_support:TRUE", "-E", "occurrence=f", "-E", "separator=|"];
-  const args = ["-r", path, "-n", "-T", "fields", ...options, ...fields];
-  const { stdout } = new Deno.Command("tshark", { args, stderr: "null" }).outputSync();
-  const rows = new TextDecoder().decode(stdout).trimEnd().split("\n").map((line) => line.split("|"));
+  const fields = ["frame.number", "ip.src", "ip.dst", "ip.len", "frame.protocols"];
+  const rows = tsharkRows(path, fields, ["ip.defragment:FALSE", "ip.tso_support:TRUE"]);
   const ours = rows.filter(([, source, , , protocols]) => source !== "" && !/\bipv6\b.*\bip\b/.test(protocols!));
   return ours.map(([number, source, destination, length]) => [number, source, destination, length].join());
 }

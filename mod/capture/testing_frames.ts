@@ -11,25 +11,33 @@
  * @module
  */
 
-/** Fields of one Ethernet and IPv4 frame; what is left out is that of an ordinary TCP segment of 100 bytes. */
+/** Fields of one Ethernet and IP frame; what is left out is that of an ordinary TCP segment of 100 bytes over IPv4. */
 export interface FrameFields {
-  /** EtherType, 0x0800. */
+  /** Version of IP, 4. */
+  ipVersion?: 4 | 6;
+  /** EtherType; that of the version. */
   etherType?: number;
-  /** Source address as 4 bytes, 192.0.2.1. */
+  /** Source address as 4 or 16 bytes, 192.0.2.1 or 2001:db8::1. */
   source?: readonly number[];
-  /** Destination address as 4 bytes, 192.0.2.2. */
+  /** Destination address as 4 or 16 bytes, 192.0.2.2 or 2001:db8::2. */
   destination?: readonly number[];
   /** IP protocol, 6. What is neither 6 nor 17 has no transport header. */
   protocol?: number;
+  /** The first extension header of IPv6; none. */
+  nextHeader?: number;
+  /** Bytes of the extension headers, the last of which should name the protocol. */
+  extensions?: readonly number[];
   /** Source port, 40000. */
   sourcePort?: number;
   /** Destination port, 5001. */
   destinationPort?: number;
   /** Bytes behind the transport header. */
   payloadBytes?: number;
-  /** Flags and fragment offset of the IP header; DF alone. */
+  /** What stands behind the transport header instead of a pattern. */
+  payload?: readonly number[];
+  /** Flags and fragment offset of the IPv4 header; DF alone. */
   fragmentWord?: number;
-  /** Total length that the IP header claims; the right one. */
+  /** Total length of IPv4, or payload length of IPv6, that the IP header claims; the right one. */
   totalLength?: number;
   /** Length that the UDP header claims; the right one. Also what the checksum covers, as far as there is that much. */
   udpLength?: number;
@@ -44,26 +52,58 @@ const PROTOCOL_UDP = 17;
 
 /** Builds one frame. */
 export function buildFrame(fields: FrameFields = {}): Uint8Array {
-  const { protocol = PROTOCOL_TCP, source = [192, 0, 2, 1], destination = [192, 0, 2, 2], paddingBytes = 0 } = fields;
-  const transport = buildTransport(fields, [...source, ...destination], protocol);
-  const frame = new Uint8Array(34 + transport.length + paddingBytes);
-  const view = new DataView(frame.buffer);
+  const { ipVersion = 4, paddingBytes = 0 } = fields;
+  const [source, destination] = ipVersion === 4
+    ? [fields.source ?? [192, 0, 2, 1], fields.destination ?? [192, 0, 2, 2]]
+    : [fields.source ?? documentationAddress(1), fields.destination ?? documentationAddress(2)];
+  const addresses = [...source, ...destination];
+  const transport = buildTransport(fields, addresses, fields.protocol ?? PROTOCOL_TCP);
+  const header = ipVersion === 4
+    ? buildIpv4(fields, addresses, transport.length)
+    : buildIpv6(fields, addresses, transport.length);
+  const frame = new Uint8Array(14 + header.length + transport.length + paddingBytes);
   frame.set([2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1]);
-  view.setUint16(12, fields.etherType ?? 0x0800);
-  frame[14] = 0x45;
-  view.setUint16(16, fields.totalLength ?? Math.min(20 + transport.length, 0xffff));
-  view.setUint16(20, fields.fragmentWord ?? 0x4000);
-  frame[22] = 64;
-  frame[23] = protocol;
-  frame.set([...source, ...destination], 26);
-  frame.set(transport, 34);
+  new DataView(frame.buffer).setUint16(12, fields.etherType ?? (ipVersion === 4 ? 0x0800 : 0x86dd));
+  frame.set(header, 14);
+  frame.set(transport, 14 + header.length);
   return frame;
 }
 
-function buildTransport(fields: FrameFields, addresses: number[], protocol: number): Uint8Array {
-  const { payloadBytes = 100, checksum = "complete" } = fields;
+/** 2001:db8::`host`. */
+function documentationAddress(host: number): number[] {
+  return [0x20, 0x01, 0x0d, 0xb8, ...Array<number>(11).fill(0), host];
+}
+
+function buildIpv4(fields: FrameFields, addresses: readonly number[], transportBytes: number): Uint8Array {
+  const header = new Uint8Array(20);
+  const view = new DataView(header.buffer);
+  header[0] = 0x45;
+  view.setUint16(2, fields.totalLength ?? Math.min(20 + transportBytes, 0xffff));
+  view.setUint16(6, fields.fragmentWord ?? 0x4000);
+  header[8] = 64;
+  header[9] = fields.protocol ?? PROTOCOL_TCP;
+  header.set(addresses, 12);
+  return header;
+}
+
+function buildIpv6(fields: FrameFields, addresses: readonly number[], transportBytes: number): Uint8Array {
+  const { extensions = [], protocol = PROTOCOL_TCP } = fields;
+  const header = new Uint8Array(40 + extensions.length);
+  header[0] = 0x60;
+  const payloadLength = fields.totalLength ?? Math.min(extensions.length + transportBytes, 0xffff);
+  new DataView(header.buffer).setUint16(4, payloadLength);
+  header[6] = fields.nextHeader ?? protocol;
+  header[7] = 64;
+  header.set(addresses, 8);
+  header.set(extensions, 40);
+  return header;
+}
+
+function buildTransport(fields: FrameFields, addresses: readonly number[], protocol: number): Uint8Array {
+  const { payload, payloadBytes = payload?.length ?? 100, checksum = "complete" } = fields;
   const headerBytes = protocol === PROTOCOL_TCP ? 20 : protocol === PROTOCOL_UDP ? 8 : 0;
   const transport = Uint8Array.from({ length: headerBytes + payloadBytes }, (_, index) => (index * 7 + 3) & 0xff);
+  if (payload !== undefined) transport.set(payload, headerBytes);
   if (headerBytes === 0) return transport;
   const view = new DataView(transport.buffer);
   view.setUint16(0, fields.sourcePort ?? 40000);

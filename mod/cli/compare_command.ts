@@ -7,16 +7,15 @@
 import { describeIdle } from "../config/idle.ts";
 import type { ResolvedConfig } from "../config/resolve.ts";
 import type { Profile } from "../cost/profile.ts";
-import { needsSurvey } from "../replay/locality.ts";
-import type { CaptureInput } from "../replay/run.ts";
+import { type CaptureInput, timesOpened } from "../replay/run.ts";
 import type { Arguments, Command } from "./command.ts";
 import { UsageError } from "./errors.ts";
 import { captureInputs, configFrom, profileFrom } from "./inputs.ts";
 import { concludeJobs, type Job, JOB_FLAGS, jobOptionsFrom, runJobs } from "./run_jobs.ts";
 import { say } from "./terminal.ts";
 
-/** Compared when `-c` does not say what: the presets of the design's default that are built, and GRO. */
-const DEFAULT_CONFIGS = "baseline,nocopy,nocopy-gro";
+/** Compared when `-c` does not say what: the presets of the design's default that are built. */
+const DEFAULT_CONFIGS = "baseline,nocopy,linux-4.14,linux-6.1-module";
 
 /** The verb. */
 export const compareCommand: Command = {
@@ -51,7 +50,7 @@ async function runCompare(args: Arguments): Promise<number> {
   const configs = await configsFrom(args);
   const profiles: Profile[] = [];
   for (const config of configs) profiles.push(await profileFrom(config));
-  const passes = configs.reduce((sum, { config }) => sum + (needsSurvey(config) ? 2 : 1), 0);
+  const passes = configs.reduce((sum, { config }) => sum + timesOpened(config), 0);
   const inputs = await captureInputs(args.operands, passes);
   const jobs = jobsOf(inputs, configs, profiles);
   const runs = await runJobs(jobs, options);

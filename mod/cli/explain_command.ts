@@ -5,7 +5,7 @@
  */
 
 import { explain } from "../replay/explain.ts";
-import { needsSurvey } from "../replay/locality.ts";
+import { timesOpened } from "../replay/run.ts";
 import { explanationJson, renderExplanation } from "../report/explanation.ts";
 import type { Arguments, Command } from "./command.ts";
 import { EXIT, UsageError } from "./errors.ts";
@@ -50,7 +50,7 @@ async function runExplain(args: Arguments): Promise<number> {
   }
   const resolved = await configFrom(args.one("config"), args.all("set"));
   const profile = await profileFrom(resolved);
-  const [input] = await captureInputs(args.operands, needsSurvey(resolved.config) ? 2 : 1);
+  const [input] = await captureInputs(args.operands, timesOpened(resolved.config));
   const shown = args.has("quiet") ? input! : withProgress(input!, "explain");
   const life = await explain({ input: shown, resolved, profile }, number);
   if (!args.has("quiet")) { for (const warning of life.run.warnings) say(`tailbits: Warning: ${warning}`); }

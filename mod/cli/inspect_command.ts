@@ -1,5 +1,5 @@
 /**
- * `tailbits inspect`: what is in a capture, and which paths can play it.
+ * `tailbits inspect`: what is in a capture, how well it would aggregate, and which paths can play it.
  *
  * @module
  */
@@ -18,7 +18,9 @@ export const inspectCommand: Command = {
   name: "inspect",
   operands: "CAPTURE",
   summary: "Say what is in a capture.",
-  doc: "Says what is in a capture: counts, link types, protocols, flows, checksums, and which paths can play it.",
+  doc:
+    "Says what is in a capture: counts, link types, protocols, flows, ESP SAs, checksums, how well TCP would aggregate (GRO) " +
+    "and why it would not, and which paths can play it.",
   flags: [{ name: "format", value: "FORMAT", doc: "text (default) or json." }],
   examples: ["tailbits inspect trace.pcap", "tailbits inspect - --format json < trace.pcap"],
   run: runInspect,

@@ -15,11 +15,19 @@ import { inspectCommand } from "./inspect_command.ts";
 import { cleanUpOnInterrupt, removeTemporaryFiles } from "./outputs.ts";
 import { replayCommand } from "./replay_command.ts";
 import { say, writeOut } from "./terminal.ts";
+import { validateCommand } from "./validate_command.ts";
 
 /** The verbs that are built. */
-const COMMANDS: readonly Command[] = [replayCommand, compareCommand, inspectCommand, explainCommand, configsCommand];
+const COMMANDS: readonly Command[] = [
+  replayCommand,
+  compareCommand,
+  inspectCommand,
+  explainCommand,
+  configsCommand,
+  validateCommand,
+];
 /** The verbs of the design that are refused for now. */
-const PLANNED_VERBS = ["sweep", "bench", "calibrate", "validate", "generate"];
+const PLANNED_VERBS = ["sweep", "bench", "calibrate", "generate"];
 
 /** Runs one command line and returns its exit code. Nothing is thrown: what went wrong is said on stderr in one line. */
 export async function main(args: readonly string[]): Promise<number> {

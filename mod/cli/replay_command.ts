@@ -6,8 +6,7 @@
 
 import { saTable } from "../esp/sa_table.ts";
 import { testSecurityAssociation } from "../esp/sa.ts";
-import { needsSurvey } from "../replay/locality.ts";
-import type { CaptureInput } from "../replay/run.ts";
+import { type CaptureInput, timesOpened } from "../replay/run.ts";
 import type { Arguments, Command } from "./command.ts";
 import { UsageError } from "./errors.ts";
 import { captureInputs, configFrom, profileFrom } from "./inputs.ts";
@@ -52,7 +51,7 @@ async function runReplay(args: Arguments): Promise<number> {
   const options = jobOptionsFrom("replay", args);
   const resolved = await configFrom(args.one("config"), args.all("set"));
   const profile = await profileFrom(resolved);
-  const inputs = await captureInputs(args.operands, needsSurvey(resolved.config) ? 2 : 1);
+  const inputs = await captureInputs(args.operands, timesOpened(resolved.config));
   const jobs = inputs.map((input, i) => ({
     input,
     resolved,
@@ -64,7 +63,7 @@ async function runReplay(args: Arguments): Promise<number> {
   if (pcapPath !== undefined) refusePcap(pcapPath, inputs, resolved.config.engine, args);
   const frames = pcapPath === undefined ? undefined : new PcapOutput(pcapPath);
   const saPath = args.one("write-sa");
-  const table = saTable([testSecurityAssociation(resolved.config.seed)]);
+  const table = saTable([testSecurityAssociation(resolved.config)]);
   const runs = await runJobs(jobs, options, {
     ...(frames === undefined ? {} : { frames }),
     ...(saPath === undefined ? {} : { files: new Map([[saPath, table]]) }),

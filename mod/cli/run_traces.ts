@@ -7,6 +7,7 @@
 import type { EventBlock, Fold } from "../ledger/ledger.ts";
 import { Packets } from "../ledger/packets.ts";
 import { Series } from "../ledger/series.ts";
+import { NS_PER_MS, NS_PER_US } from "../ledger/units.ts";
 import type { Run } from "../replay/run.ts";
 import { CsvStream, type CsvStyle, renderCsv } from "../report/columns.ts";
 import { EVENTS_COLUMNS } from "../report/events.ts";
@@ -18,6 +19,9 @@ import { makeFolder, OutputFile } from "./outputs.ts";
 
 /** Traces that are written on request only: they have a row per packet or event. */
 const TRACES = ["packets", "events"] as const;
+
+/** Rows of series.csv at most: a long gap in the stamps makes more of a short interval than anybody reads. */
+const SERIES_ROWS_MAX = 1_000_000;
 
 /** A trace by name. */
 export type TraceName = typeof TRACES[number];
@@ -60,6 +64,13 @@ export class RunTraces {
   /** The run is over: adds series.csv to `files`, and the others get their names. */
   finish(run: Run, files: Map<string, string>): void {
     this.#packets?.finish();
+    const { intervalUs = Infinity } = this.#series;
+    if (run.elapsedNs / (intervalUs * NS_PER_US) > SERIES_ROWS_MAX) {
+      const seconds = Math.ceil(run.elapsedNs / (1000 * NS_PER_MS));
+      throw new UsageError(
+        `Cannot write series.csv: interval_us=${intervalUs} makes more than ${SERIES_ROWS_MAX} rows of a run of ${seconds} s`,
+      );
+    }
     files.set(
       `${this.folder}/series.csv`,
       renderCsv(SERIES_COLUMNS, this.#series.intervals(run.elapsedNs), this.style),

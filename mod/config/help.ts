@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { KeyDefinition } from "./kinds.ts";
+import { type KeyDefinition, valuesShown } from "./kinds.ts";
 import { PLANNED_KEYS } from "./planned_keys.ts";
 import { DEFAULT_PRESET, PLANNED_PRESETS, PRESETS } from "./presets.ts";
 import type { ResolvedConfig } from "./resolve.ts";
@@ -16,7 +16,7 @@ import { definitionOf, KEY_NAMES } from "./schema.ts";
 export interface KeyRow {
   /** The name of the key. */
   readonly key: string;
-  /** The values of a choice; for a number one entry such as `576..65535`; for a text `<what it must be>`. */
+  /** The values and forms of a choice; for a number one entry such as `576..65535`; for a text `<what it must be>`. */
   readonly values: readonly string[];
   /** The value when nothing else is said. */
   readonly default: string;
@@ -123,7 +123,7 @@ export function renderExplain(resolved: ResolvedConfig): string {
 }
 
 function valuesInShort(definition: KeyDefinition): readonly string[] {
-  if (definition.kind === "choice") return definition.values.map(String);
+  if (definition.kind === "choice") return valuesShown(definition);
   return definition.kind === "text" ? [`<${definition.expects}>`] : [`${definition.minimum}..${definition.maximum}`];
 }
 

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { jsonType, type KeyDefinition } from "./kinds.ts";
+import { type ChoiceKey, jsonType, type KeyDefinition } from "./kinds.ts";
 import { PRESETS } from "./presets.ts";
 import { definitionOf, KEY_NAMES } from "./schema.ts";
 
@@ -39,6 +39,7 @@ function keySchema(definition: KeyDefinition): JsonSchema {
 function valueSchema(definition: KeyDefinition): JsonSchema {
   switch (definition.kind) {
     case "choice":
+      if (definition.forms !== undefined) return { type: "string", pattern: patternOf(definition) };
       return { type: jsonType(definition), enum: definition.values };
     case "text":
       return { type: "string", pattern: definition.pattern };
@@ -46,4 +47,14 @@ function valueSchema(definition: KeyDefinition): JsonSchema {
     case "number":
       return { type: definition.kind, minimum: definition.minimum, maximum: definition.maximum };
   }
+}
+
+/** The values of a choice and its forms as one regular expression. */
+function patternOf({ values, forms = [] }: ChoiceKey): string {
+  const alternatives = forms.map(({ prefix, number }) => `${quoted(prefix)}(${number})`);
+  return `^(${[...values.map((value) => quoted(String(value))), ...alternatives].join("|")})$`;
+}
+
+function quoted(text: string): string {
+  return text.replace(/[$()*+.?[\\\]^{|}]/g, "\\$&");
 }

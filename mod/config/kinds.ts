@@ -27,10 +27,22 @@ export interface KeyFacts {
   readonly question?: string;
   /** The paths on which the key acts; on others it is legal and idle. */
   readonly paths: readonly Path[];
+  /** The value on a path when nothing else is said, where it differs from that of the others. */
+  readonly defaultOn?: Readonly<Partial<Record<Path, Setting>>>;
   /** The key is idle where all of these hold, `path` among them; absent: it acts wherever `paths` says. */
   readonly idleWhen?: Readonly<Record<string, Setting>>;
   /** The unit of a number that has one. */
   readonly unit?: string;
+}
+
+/** A family of values of a choice: a word with a number behind it, such as `frags:3`. Such a value stays a text. */
+export interface NumberForm {
+  /** What stands in front of the number. */
+  readonly prefix: string;
+  /** A regular expression that the number must match, as JSON Schema writes it. */
+  readonly number: string;
+  /** How the form is shown: `frags:<1..17>`. */
+  readonly shown: string;
 }
 
 /** A key that takes one of a few values. */
@@ -39,6 +51,8 @@ export interface ChoiceKey extends KeyFacts {
   readonly kind: "choice";
   /** The values that are built, all texts or all numbers. */
   readonly values: readonly Setting[];
+  /** More values that are built, with a number in each; of a choice of texts. */
+  readonly forms?: readonly NumberForm[];
   /** Values of the design that are refused until they are built; `<name>` and a final `N` stand for any text. */
   readonly planned?: readonly string[];
   /** One of the values. */
@@ -80,11 +94,21 @@ const PLACEHOLDER = /<[^>]+>|N$/;
 
 /** Returns what a key takes, in words: `on or off`, `an integer from 576 to 65535 (bytes)`. */
 export function expectation(definition: KeyDefinition): string {
-  if (definition.kind === "choice") return orList(definition.values.map(String));
+  if (definition.kind === "choice") return orList(valuesShown(definition));
   if (definition.kind === "text") return definition.expects;
   const noun = definition.kind === "integer" ? "an integer" : "a number";
   const unit = definition.unit === undefined ? "" : ` (${definition.unit})`;
   return `${noun} from ${definition.minimum} to ${definition.maximum}${unit}`;
+}
+
+/** Returns what a choice takes: its values, then its forms as `frags:<1..17>`. */
+export function valuesShown({ values, forms = [] }: ChoiceKey): readonly string[] {
+  return [...values.map(String), ...forms.map(({ shown }) => shown)];
+}
+
+/** Returns the number in a value that begins with `prefix`: 3 for `frags:3` and `frags:`; undefined for other values. */
+export function formNumber(value: string, prefix: string): number | undefined {
+  return value.startsWith(prefix) ? Number(value.slice(prefix.length)) : undefined;
 }
 
 /** Tells whether the design names this value of a choice although it is not built yet. */
@@ -134,7 +158,7 @@ export function jsonType(definition: KeyDefinition): "string" | "number" {
 function isLegal(definition: KeyDefinition, value: Setting): boolean {
   switch (definition.kind) {
     case "choice":
-      return definition.values.includes(value);
+      return definition.values.includes(value) || hasForm(definition, String(value));
     case "text":
       return new RegExp(definition.pattern, "u").test(String(value));
     case "integer":
@@ -145,12 +169,18 @@ function isLegal(definition: KeyDefinition, value: Setting): boolean {
   }
 }
 
+function hasForm({ forms = [] }: ChoiceKey, text: string): boolean {
+  return forms.some(({ prefix, number }) => {
+    return text.startsWith(prefix) && new RegExp(`^(${number})$`, "u").test(text.slice(prefix.length));
+  });
+}
+
 function wrongValue(key: string, definition: KeyDefinition, value: Setting, where: string): ConfigError {
   const setting = `${key}=${showText(String(value))}`;
   if (definition.kind !== "choice") {
     return new ConfigError(`Cannot set ${setting}: it takes ${expectation(definition)}${where}`);
   }
-  const built = definition.values.map(String);
+  const built = valuesShown(definition);
   if (isPlannedValue(definition, String(value))) {
     const verb = built.length === 1 ? "is" : "are";
     return new ConfigError(`Cannot use ${setting}: it is not built yet; built ${verb} ${built.join(", ")}${where}`);

@@ -8,13 +8,6 @@
 
 /** Name of each unbuilt key, with what the design (sections 3 and 4) says it will decide. */
 export const PLANNED_KEYS: Readonly<Record<string, string>> = {
-  gcm_sg: "native or single: whether a crypto request of several entries is bounced through a linear buffer",
-  max_skb_frags: "size of the fragment array of an skb",
-  build_frags: "how many fragments the stack fills",
-  esp_frag_limit: "none or 4096: size above which ESP linearizes all the same",
-  page_order: "order of the pages that TCP gathers into",
-  crypto_pages: "order0 or any: whether the crypto layer steps in order-0 pages",
-  gro_overflow: "frag-list or stop: what GRO does when the fragment array is full",
   async: "inline, callback, crypto-qdisc or encap-then-crypto: asynchronous crypto in the GSO layer",
   busy: "requeue, softirq-queue or crypto-qdisc: NETDEV_TX_BUSY after asynchronous crypto",
   crypto: "cpu, cryptd, pcrypt or accel: who runs the crypto requests",
@@ -23,11 +16,9 @@ export const PLANNED_KEYS: Readonly<Record<string, string>> = {
   nic_gso_esp: "whether the NIC segments ESP super-packets",
   nic_tx_csum: "whether the NIC fills transport checksums in",
   then: "socket or forward: where the receive path delivers",
-  repeat: "how many times the capture is played",
   link_delay_us: "delay of the link between two hosts",
   window_kib: "window of the closed loop between two hosts",
   rx_usecs: "interrupt moderation of the RX ring",
-  rx_hash: "whether the NIC computes a flow hash",
   gro_flush_us: "gro_flush_timeout of the device",
   tap: "a packet tap, and what it sees and clones",
   net_cpus: "CPUs that run the network stack",
@@ -36,12 +27,7 @@ export const PLANNED_KEYS: Readonly<Record<string, string>> = {
   nic_fraglist: "whether the NIC sends buffers with a frag_list",
   cryptd_qlen: "length of the cryptd queue",
   tx_fault: "faults of the driver on transmission",
-  socket_gso: "whether local sockets build super-packets",
-  write_bytes: "size of the writes of a local sender",
-  nodelay: "TCP_NODELAY of a local sender",
-  sendfile: "whether a local sender sends pages of a file",
   encap: "ESP in UDP",
   esn: "extended sequence numbers",
-  ip: "version of the outer IP header",
   replay_window: "size of the replay window",
 };

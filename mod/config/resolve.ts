@@ -12,11 +12,11 @@
 import { type ConfigFileText, parseConfigFile } from "./config_file.ts";
 import { ConfigError, orList, showText } from "./errors.ts";
 import { whyIdle } from "./idle.ts";
-import type { Setting } from "./kinds.ts";
+import type { Path, Setting } from "./kinds.ts";
 import { checkCombination, counterfactuals } from "./legality.ts";
 import { nearestInWords } from "./nearest.ts";
 import { DEFAULT_PRESET, PLANNED_PRESETS, type Preset, PRESETS } from "./presets.ts";
-import { type Config, configOf, KEY_NAMES, type KeyName, KEYS } from "./schema.ts";
+import { type Config, configOf, definitionOf, KEY_NAMES, type KeyName, KEYS } from "./schema.ts";
 import { parseSetting } from "./settings.ts";
 
 /** What the user said. */
@@ -76,6 +76,10 @@ export function resolveConfig(input: ConfigInput): ResolvedConfig {
     put(key, value, "--set");
   }
 
+  for (const key of KEY_NAMES) {
+    const value = definitionOf(key).defaultOn?.[values.get("path") as Path];
+    if (value !== undefined && origins.get(key) === "default") put(key, value, "default");
+  }
   const config = configOf((key) => values.get(key)!);
   checkCombination(config);
   const name = input.file === undefined ? presetName! : withoutExtension(baseName(input.file.name));

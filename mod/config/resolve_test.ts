@@ -41,16 +41,31 @@ Deno.test("resolveConfig() resolves every preset, and each states every key of t
 });
 
 Deno.test("PRESETS differ from baseline in what their names say", () => {
-  const stated = (preset: string): string => {
-    const { config } = resolveConfig({ preset, sets: [] });
-    return PRESET_KEYS.map((key) => config[key]).join(" ");
-  };
-  assertEquals(Object.keys(PRESETS), ["baseline", "nocopy-rx", "nocopy-tx", "nocopy", "nocopy-gro"]);
-  assertEquals(stated("baseline"), "always linearize inplace off off off 4.4");
-  assertEquals(stated("nocopy-rx"), "if-shared linearize inplace off off off 4.4");
-  assertEquals(stated("nocopy-tx"), "always fragment inplace off off off 4.4");
-  assertEquals(stated("nocopy"), "if-shared fragment inplace off off off 4.4");
-  assertEquals(stated("nocopy-gro"), "if-shared fragment inplace on on xfrm 4.4");
+  const baseline = PRESETS["baseline"]!.settings;
+  const differences = Object.entries(PRESETS).map(([preset, { settings }]) => {
+    const differing = PRESET_KEYS.filter((key) => settings[key] !== baseline[key]);
+    return `${preset}: ${differing.map((key) => `${key}=${settings[key]}`).join(" ")}`;
+  });
+  const asMerged = "rx_cow=if-shared tx_tail=fragment tx_dst=new-page";
+  assertEquals(differences, [
+    "baseline: ",
+    "nocopy-rx: rx_cow=if-shared",
+    "nocopy-tx: tx_tail=fragment",
+    "nocopy: rx_cow=if-shared tx_tail=fragment",
+    "nocopy-gro: rx_cow=if-shared tx_tail=fragment gro=on esp_gro=on gso=xfrm",
+    "nocopy-gro-gso: rx_cow=if-shared tx_tail=fragment gro=on esp_gro=on gso=l2",
+    "fair-buffers: rx_cow=if-shared tx_tail=fragment build_frags=16 gro=on esp_gro=on gro_overflow=stop gso=l2",
+    "linux-4.4: gcm_sg=single gro=on gso=xfrm oversize=drop",
+    `linux-4.14: ${asMerged} gcm_sg=single gro=on gso=xfrm oversize=drop`,
+    `linux-6.1: ${asMerged} esp_frag_limit=4096 gro=on gso=xfrm era=6.1 oversize=drop`,
+    `linux-6.1-module: ${asMerged} esp_frag_limit=4096 gro=on esp_gro=on gso=l2 era=6.1 oversize=drop`,
+  ]);
+});
+
+Deno.test("no preset that is named after a Linux is counterfactual", () => {
+  for (const preset of Object.keys(PRESETS).filter((name) => name.startsWith("linux-"))) {
+    assertEquals(resolveConfig({ preset, sets: [] }).counterfactual, [], preset);
+  }
 });
 
 Deno.test("resolveConfig() lets --set win over file, file over preset, preset over defaults", () => {
@@ -122,8 +137,11 @@ Deno.test("resolveConfig() refuses planned presets, keys and values as not built
     assertEquals(refusal({ sets: [`${key}=1`] }), `Cannot set ${key}: it is not built yet`);
     assertStringIncludes(refusal({ file: file({ [key]: 1 }) }), `Cannot set ${key}: it is not built yet, in file`);
   }
-  assertEquals(refusal({ sets: ["gso=l2"] }), "Cannot use gso=l2: it is not built yet; built are off, xfrm");
-  assertEquals(refusal({ sets: ["path=send"] }), "Cannot use path=send: it is not built yet; built is forward");
+  assertEquals(refusal({ sets: ["qdisc=noqueue"] }), "Cannot use qdisc=noqueue: it is not built yet; built is pfifo");
+  assertEquals(
+    refusal({ sets: ["path=host-to-host"] }),
+    "Cannot use path=host-to-host: it is not built yet; built are forward, send",
+  );
 });
 
 Deno.test("resolveConfig() refuses a --set that is not key=value", () => {
@@ -157,6 +175,16 @@ Deno.test("resolveConfig() refuses GRO without GSO on a gateway, with the reason
   assertEquals(resolveConfig({ preset: "nocopy", sets: ["gro=on", "gso=xfrm"] }).config.gro, "on");
 });
 
+Deno.test("resolveConfig() refuses to fill more fragments than an skb holds", () => {
+  assertEquals(
+    refusal({ sets: ["build_frags=18"] }),
+    "Cannot combine build_frags=18 with max_skb_frags=17: the stack cannot fill more fragments than an skb holds",
+  );
+  assertEquals(resolveConfig({ sets: ["build_frags=18", "max_skb_frags=18", "gro=on", "gso=xfrm"] }).warnings, []);
+  assertEquals(resolveConfig({ sets: ["max_skb_frags=45"] }).config.build_frags, 17);
+  assertStringIncludes(refusal({ sets: ["max_skb_frags=16"] }), "it takes an integer from 17 to 45 (fragments)");
+});
+
 Deno.test("resolveConfig() warns of a written value that changes nothing", () => {
   assertEquals(resolveConfig({ preset: "baseline", sets: ["rx_cow=if-shared", "tx_dst=new-page"] }).warnings, [
     "rx_cow=if-shared changes nothing: it acts on path receive or host-to-host, not on forward",
@@ -172,6 +200,12 @@ Deno.test("resolveConfig() labels what no kernel had", () => {
   assertEquals(labels("nocopy"), 3);
   assertEquals(labels("nocopy", "era=6.1", "tx_dst=new-page"), 0);
   assertEquals(labels("baseline", "era=6.1"), 2);
+  assertEquals(labels("baseline", "crypto_pages=any"), 1);
+  assertEquals(labels("nocopy-gro") + 1, labels("nocopy-gro", "gro_overflow=stop"));
+  assertEquals(
+    labels("nocopy", "gcm_sg=single") + 1,
+    labels("nocopy", "era=6.1", "tx_dst=new-page", "gcm_sg=single") + 3,
+  );
 });
 
 Deno.test("ConfigError stays one readable line whatever the input holds", () => {
@@ -181,4 +215,21 @@ Deno.test("ConfigError stays one readable line whatever the input holds", () => 
   );
   assert(refusal({ sets: ["gro=" + "x".repeat(1e6)] }).length < 200);
   assert(refusal({ preset: "\ud800".repeat(100) }).length < 1000);
+});
+
+Deno.test("resolveConfig() takes the default that a key has on the path, unless a preset, file or --set says otherwise", () => {
+  const modeOf = (input: ConfigInput) => resolveConfig(input).config.mode;
+  assertEquals(modeOf({ sets: [] }), "tunnel");
+  assertEquals(modeOf({ sets: ["path=send"] }), "transport");
+  assertEquals(resolveConfig({ sets: ["path=send"] }).provenance.mode, "default");
+  assertEquals(modeOf({ sets: ["mode=tunnel", "path=send"] }), "tunnel");
+  assertEquals(modeOf({ file: file('{"path": "send", "mode": "tunnel"}'), sets: [] }), "tunnel");
+});
+
+Deno.test("resolveConfig() refuses sockets with GSO where nobody would cut what they send", () => {
+  assertStringIncludes(
+    refusal({ sets: ["path=send", "socket_gso=on"] }),
+    "Cannot combine path=send with socket_gso=on with gso=off",
+  );
+  assertEquals(resolveConfig({ sets: ["path=send", "socket_gso=on", "gso=xfrm"] }).config.socket_gso, "on");
 });

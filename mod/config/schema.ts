@@ -11,14 +11,17 @@
  * @module
  */
 
+import { IP_PREFIX_PATTERN } from "./ip_prefix_pattern.ts";
 import type { KeyDefinition, Path, Setting } from "./kinds.ts";
 
 const EVERY_PATH = ["forward", "send", "receive", "host-to-host"] as const satisfies readonly Path[];
 const PATHS_WITH_RX = ["forward", "receive", "host-to-host"] as const satisfies readonly Path[];
 const PATHS_WITH_TX = ["forward", "send", "host-to-host"] as const satisfies readonly Path[];
+const PATHS_WITH_SOCKETS = ["send", "host-to-host"] as const satisfies readonly Path[];
 const PATHS_WITH_ESP_INPUT = ["receive", "host-to-host"] as const satisfies readonly Path[];
 
-const OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
+/** A positive decimal from a millionth to below a million. */
+const RATE = "[1-9][0-9]{0,5}(\\.[0-9]{1,6})?|0\\.[0-9]{0,5}[1-9]";
 
 /** Every key that is built, in the order of help and of the explanation of a configuration. */
 export const KEYS = {
@@ -50,6 +53,63 @@ export const KEYS = {
       "null-cipher copy (as merged); acts with tx_tail=fragment only.",
     question: "TX: does a page fragment with the tail bits avoid the copy?",
   },
+  gcm_sg: {
+    kind: "choice",
+    values: ["native", "single"],
+    default: "native",
+    paths: EVERY_PATH,
+    doc:
+      "How AES-GCM takes a request of several scatterlist entries: entry by entry (native, Linux 5.0), or through a " +
+      "linear bounce buffer (single, AES-NI up to 4.16).",
+  },
+  max_skb_frags: {
+    kind: "integer",
+    minimum: 17,
+    maximum: 45,
+    default: 17,
+    unit: "fragments",
+    paths: EVERY_PATH,
+    doc:
+      "Page fragments that an skb can hold (MAX_SKB_FRAGS); more make skb_shared_info larger and every head smaller.",
+  },
+  build_frags: {
+    kind: "integer",
+    minimum: 1,
+    maximum: 45,
+    default: 17,
+    unit: "fragments",
+    paths: EVERY_PATH,
+    idleWhen: { path: "forward", gro: "off" },
+    doc: "Page fragments that the stack fills in the skbs that it builds, max_skb_frags at most.",
+    question: "Can we instrument the stack to generate buffers with at most MAX_SKB_FRAGS - 1 fragments?",
+  },
+  esp_frag_limit: {
+    kind: "choice",
+    values: ["none", "4096"],
+    default: "none",
+    paths: PATHS_WITH_TX,
+    idleWhen: { tx_tail: "linearize" },
+    doc:
+      "Bytes of paged data and trailer above which ESP output linearizes all the same (4096 is the rule of 6.1.192).",
+  },
+  page_order: {
+    kind: "integer",
+    minimum: 0,
+    maximum: 3,
+    default: 3,
+    paths: PATHS_WITH_TX,
+    idleWhen: { path: "forward", tx_tail: "linearize" },
+    doc: "Order of the pages that TCP gathers into and ESP takes trailers from: 3 is 32 KiB.",
+    question: "TCP tries to use high-order pages (32K), so there are not more than 3-4 page fragments per buffer.",
+  },
+  crypto_pages: {
+    kind: "choice",
+    values: ["order0", "any"],
+    default: "order0",
+    paths: EVERY_PATH,
+    doc: "Whether the crypto layer steps at the ends of 4 KiB pages (order0), or only of scatterlist entries (any).",
+    question: "The crypto layer always assumes order-0 pages: can it handle high-order pages?",
+  },
   gro: {
     kind: "choice",
     values: ["on", "off"],
@@ -57,6 +117,15 @@ export const KEYS = {
     paths: PATHS_WITH_RX,
     doc: "Software GRO: merge the segments of a flow into one skb before the stack sees them.",
     question: "Adding a software GRO codepath for IPsec.",
+  },
+  udp_gro: {
+    kind: "choice",
+    values: ["off", "forward", "frag-list"],
+    default: "off",
+    paths: PATHS_WITH_RX,
+    idleWhen: { gro: "off" },
+    doc: "GRO of UDP that is forwarded: none (off), datagrams of a flow joined as TCP segments are (forward, " +
+      "NETIF_F_GRO_UDP_FWD, Linux 5.12), or whole packets chained (frag-list, NETIF_F_GRO_FRAGLIST, Linux 5.6).",
   },
   esp_gro: {
     kind: "choice",
@@ -67,13 +136,25 @@ export const KEYS = {
     doc: "The GRO handler of ESP: decrypt inside GRO so that the inner segments merge in the same pass.",
     question: "The stack does not see IPsec packets anymore: should this be configurable?",
   },
+  gro_overflow: {
+    kind: "choice",
+    values: ["frag-list", "stop"],
+    default: "frag-list",
+    paths: PATHS_WITH_RX,
+    idleWhen: { gro: "off" },
+    doc:
+      "What GRO does with a packet that does not fit into the fragments of the held skb: chain it to the frag_list, or " +
+      "complete the held skb and hold the packet.",
+    question: "Can we build fair buffers for local receive and forwarding?",
+  },
   gso: {
     kind: "choice",
-    values: ["off", "xfrm"],
-    planned: ["l2"],
+    values: ["off", "xfrm", "l2"],
     default: "off",
     paths: PATHS_WITH_TX,
-    doc: "Who segments an skb larger than the MTU: nobody builds such skbs (off), or xfrm before ESP.",
+    doc:
+      "Who segments an skb larger than the MTU: nobody builds such skbs (off), xfrm before ESP, or the device layer, " +
+      "which encrypts each segment (l2).",
     question: "Move the existing xfrm GSO handling from xfrm to the generic GSO layer (L2).",
   },
   era: {
@@ -85,11 +166,13 @@ export const KEYS = {
   },
   path: {
     kind: "choice",
-    values: ["forward"],
-    planned: ["send", "receive", "host-to-host"],
+    values: ["forward", "send"],
+    planned: ["receive", "host-to-host"],
     default: "forward",
     paths: EVERY_PATH,
-    doc: "The part that the modelled host plays: forward is a gateway from clear frames to ESP.",
+    doc:
+      "The part that the modelled host plays: forward is a gateway from clear frames to ESP, send a host whose sockets send " +
+      "what the captured host sent.",
   },
   tunnel: {
     kind: "choice",
@@ -100,8 +183,8 @@ export const KEYS = {
   },
   local: {
     kind: "text",
-    pattern: `^(auto|${OCTET}(\\.${OCTET}){3}(/(3[0-2]|[12]?[0-9]))?)$`,
-    expects: "auto, an IPv4 address or an IPv4 prefix such as 10.0.0.0/8",
+    pattern: `^(auto|${IP_PREFIX_PATTERN})$`,
+    expects: "auto, an IP address or a prefix such as 10.0.0.0/8 or 2001:db8::/32",
     default: "auto",
     paths: EVERY_PATH,
     idleWhen: { path: "forward", tunnel: "all" },
@@ -109,19 +192,34 @@ export const KEYS = {
   },
   pace: {
     kind: "choice",
-    values: ["max"],
-    planned: ["line", "rate:<Gbps>", "capture", "capture*N"],
+    values: ["max", "line", "capture"],
+    forms: [
+      { prefix: "rate:", number: RATE, shown: "rate:<Gbps>" },
+      { prefix: "capture*", number: RATE, shown: "capture*<N>" },
+    ],
     default: "max",
     paths: ["forward", "send", "receive"],
-    doc: "When the next frame is offered: max is as soon as the RX ring has room.",
+    doc:
+      "When the next frame arrives: as soon as the RX ring has room (max), or, whether it has or not, back to back at " +
+      "link_gbps (line), at another rate of wire bits, as stamped in the capture, or N times as fast.",
+  },
+  repeat: {
+    kind: "integer",
+    minimum: 1,
+    maximum: 1000000,
+    default: 1,
+    unit: "times",
+    paths: EVERY_PATH,
+    doc: "How many times the capture is played, with sequence numbers, IPv4 ids and times moved on.",
   },
   oversize: {
     kind: "choice",
-    values: ["grow", "drop"],
-    planned: ["mss"],
+    values: ["grow", "mss", "drop"],
     default: "grow",
-    paths: PATHS_WITH_TX,
-    doc: "What becomes of a packet that ESP makes larger than the MTU: the egress MTU grows to fit, or it is dropped.",
+    paths: ["forward"],
+    doc:
+      "What becomes of a packet that ESP makes larger than the MTU: the egress MTU grows to fit, TCP payload is re-cut " +
+      "to the MSS that path MTU discovery would have reached, or it is dropped. Sockets of our own know the MTU inside.",
   },
   link_gbps: {
     kind: "number",
@@ -144,12 +242,16 @@ export const KEYS = {
   rx_layout: {
     kind: "choice",
     values: ["page-frag", "build-skb", "virtio", "netdev-linear", "kmalloc", "napi-linear"],
-    planned: ["frags:N", "hdrsplit:N"],
+    forms: [
+      { prefix: "frags:", number: "[1-9]|1[0-7]", shown: "frags:<1..17>" },
+      { prefix: "hdrsplit:", number: "[1-9]|1[0-7]", shown: "hdrsplit:<1..17>" },
+    ],
     default: "page-frag",
     paths: PATHS_WITH_RX,
     doc:
       "How the RX driver lays a frame out as an skb: page-frag pulls the headers and leaves the rest in a page, virtio " +
-      "copies 128 bytes (4.4), the others are linear.",
+      "copies 128 bytes (4.4), frags:N has an empty head and N pages (napi_gro_frags), hdrsplit:N the headers in the head " +
+      "and the payload in N pages, the others are linear.",
   },
   rx_ring: {
     kind: "integer",
@@ -159,6 +261,16 @@ export const KEYS = {
     unit: "descriptors",
     paths: PATHS_WITH_RX,
     doc: "Length of the RX ring: frames that wait for NAPI; short, so that short captures get past its first filling.",
+  },
+  rx_hash: {
+    kind: "choice",
+    values: ["on", "off"],
+    default: "on",
+    paths: PATHS_WITH_RX,
+    idleWhen: { path: "forward", gro: "off" },
+    doc:
+      "Whether the NIC gives each flow a receive hash, which spreads flows over the hash buckets of GRO (6.1); without " +
+      "one all flows share a bucket.",
   },
   nic_rx_csum: {
     kind: "choice",
@@ -212,21 +324,66 @@ export const KEYS = {
     paths: PATHS_WITH_TX,
     doc: "Length of the TX ring; a full one stops the queue (NETDEV_TX_BUSY).",
   },
+  socket_gso: {
+    kind: "choice",
+    values: ["auto", "on", "off"],
+    default: "auto",
+    paths: PATHS_WITH_SOCKETS,
+    doc:
+      "Whether TCP sockets build skbs of up to 64 KiB (on) or of one segment (off); auto is on with gso=l2, as Linux " +
+      "leaves GSO to a socket over IPsec where esp4_offload is loaded (4.14).",
+  },
+  write_bytes: {
+    kind: "text",
+    pattern: "^(auto|[1-9][0-9]{0,8})$",
+    expects: "auto or a whole number of bytes",
+    default: "auto",
+    paths: PATHS_WITH_SOCKETS,
+    doc:
+      "Bytes that the process writes to a TCP socket at once; auto takes a write to end behind a packet with PSH or FIN " +
+      "and behind a super-packet, and after 64 KiB.",
+  },
+  nodelay: {
+    kind: "choice",
+    values: ["on", "off"],
+    default: "off",
+    paths: PATHS_WITH_SOCKETS,
+    doc: "Whether a short segment goes out at once (TCP_NODELAY) or waits while another is unacknowledged (Nagle).",
+  },
+  sendfile: {
+    kind: "choice",
+    values: ["on", "off"],
+    default: "off",
+    paths: PATHS_WITH_SOCKETS,
+    doc: "Whether the process sends the pages of a file by reference (sendfile) or copies what it writes.",
+  },
   cipher: {
     kind: "choice",
-    values: ["aes-gcm-256"],
-    planned: ["aes-gcm-128", "aes-gcm-192", "chacha20-poly1305", "aes-cbc-<suite>", "null"],
+    values: ["aes-gcm-128", "aes-gcm-192", "aes-gcm-256", "null", "null-sha256"],
+    planned: ["chacha20-poly1305", "aes-cbc-<suite>", "aes-ctr-<suite>"],
     default: "aes-gcm-256",
     paths: EVERY_PATH,
-    doc: "Cipher suite of the SAs; aes-gcm-256 is RFC 4106 with an ICV of 16 bytes.",
+    doc:
+      "Cipher suite of the SAs: AES-GCM is RFC 4106 with an ICV of 16 bytes, null is ESP-NULL without authentication, " +
+      "null-sha256 with HMAC-SHA256-128.",
   },
   mode: {
     kind: "choice",
-    values: ["tunnel"],
-    planned: ["transport"],
+    values: ["tunnel", "transport"],
     default: "tunnel",
+    defaultOn: { send: "transport" },
     paths: EVERY_PATH,
-    doc: "IPsec mode of the SAs.",
+    doc:
+      "IPsec mode of the SAs: tunnel protects whole IP packets behind an outer header, transport what follows the header; " +
+      "transport is the default of path send.",
+  },
+  ip: {
+    kind: "choice",
+    values: [4, 6],
+    default: 4,
+    paths: EVERY_PATH,
+    idleWhen: { mode: "transport" },
+    doc: "Version of the outer IP header of tunnel mode, whatever the version inside.",
   },
   engine: {
     kind: "choice",
@@ -265,8 +422,11 @@ export const KEYS = {
 /** The name of a key that is built. */
 export type KeyName = keyof typeof KEYS;
 
-/** The type of one key's value: its values for a choice, else text or number. */
-export type ValueOf<Definition> = Definition extends { kind: "choice"; values: readonly (infer Value)[] } ? Value
+/** The type of one key's value: its values and forms for a choice, else text or number. */
+export type ValueOf<Definition> = Definition extends
+  { kind: "choice"; values: readonly (infer Value)[]; forms: readonly { prefix: infer Prefix extends string }[] }
+  ? Value | `${Prefix}${number}`
+  : Definition extends { kind: "choice"; values: readonly (infer Value)[] } ? Value
   : Definition extends { kind: "text" } ? string
   : number;
 

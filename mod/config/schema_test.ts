@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { ConfigError } from "./errors.ts";
-import { checkValue, expectation, isPlannedValue, PATHS, valueFromText } from "./kinds.ts";
+import { checkValue, type ChoiceKey, expectation, formNumber, isPlannedValue, PATHS, valueFromText } from "./kinds.ts";
 import { PLANNED_KEYS } from "./planned_keys.ts";
 import { type Config, DEFAULTS, definitionOf, isKeyName, KEY_NAMES } from "./schema.ts";
 
@@ -14,8 +14,11 @@ const DESIGN_KEYS =
     "gro_flush_us tap net_cpus qdisc qdisc_limit tx_ring nic_sg nic_tso nic_fraglist cryptd_qlen tx_fault socket_gso " +
     "write_bytes nodelay sendfile cipher mode encap esn ip replay_window engine profile interval_us seed").split(" ");
 
-Deno.test("KEYS and PLANNED_KEYS together are the keys of the design, each once", () => {
-  assertEquals([...KEY_NAMES, ...Object.keys(PLANNED_KEYS)].sort(), [...DESIGN_KEYS].sort());
+/** Keys that came later. */
+const LATER_KEYS = ["udp_gro"];
+
+Deno.test("KEYS and PLANNED_KEYS together are the keys of the design and later ones, each once", () => {
+  assertEquals([...KEY_NAMES, ...Object.keys(PLANNED_KEYS)].sort(), [...DESIGN_KEYS, ...LATER_KEYS].sort());
 });
 
 Deno.test("KEYS gives every key a legal default, paths and one sentence", () => {
@@ -98,19 +101,65 @@ Deno.test("valueFromText() keeps numbers of a choice as numbers", () => {
   );
 });
 
-Deno.test("valueFromText() takes an IPv4 address or prefix for local", () => {
+Deno.test("valueFromText() takes an address or prefix of either IP version for local", () => {
   const local = definitionOf("local");
-  for (const text of ["auto", "0.0.0.0", "255.255.255.255", "10.0.0.0/8", "10.1.2.3/32", "0.0.0.0/0"]) {
+  const ipv6 = ["::", "::1", "2001:DB8::1", "2001:db8::/32", "::ffff:10.0.0.1", "1:2:3:4:5:6:7:8/128", "::/0"];
+  for (const text of ["auto", "0.0.0.0", "255.255.255.255", "10.0.0.0/8", "10.1.2.3/32", "0.0.0.0/0", ...ipv6]) {
     assertEquals(valueFromText("local", local, text), text);
   }
-  for (const text of ["", "10.0.0", "10.0.0.256", "010.0.0.1", "10.0.0.0/33", "10.0.0.0/", "::1", "10.0.0.1\n"]) {
-    assertThrows(() => valueFromText("local", local, text), ConfigError, "it takes auto, an IPv4 address");
+  for (const text of ["", "10.0.0", "10.0.0.256", "010.0.0.1", "10.0.0.0/33", "10.0.0.0/", "10.0.0.1\n"]) {
+    assertThrows(() => valueFromText("local", local, text), ConfigError, "it takes auto, an IP address");
+  }
+  for (const text of [":", ":::", "1::2::3", "12345::", "::1/129", "fe80::1%eth0", "[::1]", "::/", "::1\n", "auto/8"]) {
+    assertThrows(() => valueFromText("local", local, text), ConfigError, "it takes auto, an IP address");
   }
 });
 
-Deno.test("isPlannedValue() lets a placeholder stand for any text but none", () => {
+Deno.test("valueFromText() takes the forms of rx_layout with a number of their range", () => {
+  const layout = definitionOf("rx_layout");
+  for (const text of ["frags:1", "frags:9", "frags:10", "frags:17", "hdrsplit:3"]) {
+    assertEquals(valueFromText("rx_layout", layout, text), text);
+  }
+  const wrong = ["frags:", "frags:0", "frags:01", "frags:18", "frags:1.5", "frags:3 ", "frags:+3", "frags", "xfrags:3"];
+  for (const text of wrong) {
+    const message = "napi-linear, frags:<1..17> or hdrsplit:<1..17>";
+    assertThrows(() => valueFromText("rx_layout", layout, text), ConfigError, message);
+  }
+});
+
+Deno.test("valueFromText() takes decimal rates and speeds for pace, and says what is right", () => {
   const pace = definitionOf("pace");
-  assert(pace.kind === "choice");
+  const right = ["rate:10", "rate:2.5", "rate:0.000001", "rate:999999.999999", "capture", "capture*4", "capture*0.25"];
+  for (const text of ["max", "line", ...right]) assertEquals(valueFromText("pace", pace, text), text);
+  const wrong = [
+    "rate:",
+    "rate",
+    "rate:0",
+    "rate:0.0",
+    "rate:-1",
+    "rate:1e3",
+    "rate:01",
+    "rate:1.",
+    "rate:.5",
+    "rate:1 ",
+  ];
+  for (const text of [...wrong, "rate:1000000", "rate:0.0000001", "capture*", "capture*0", "capture*x", "Line", ""]) {
+    const message = "it takes max, line, capture, rate:<Gbps> or capture*<N>";
+    assertThrows(() => valueFromText("pace", pace, text), ConfigError, message);
+  }
+});
+
+Deno.test("formNumber() returns the number of a form and of no other value", () => {
+  assertEquals(["frags:17", "hdrsplit:2", "kmalloc"].map((value) => formNumber(value, "frags:")), [
+    17,
+    undefined,
+    undefined,
+  ]);
+});
+
+Deno.test("isPlannedValue() lets a placeholder stand for any text but none", () => {
+  const planned = ["line", "rate:<Gbps>", "capture", "capture*N"];
+  const pace: ChoiceKey = { kind: "choice", values: ["max"], planned, default: "max", paths: PATHS, doc: "" };
   assertEquals(["rate:10", "rate:2.5", "capture", "capture*4", "line"].map((v) => isPlannedValue(pace, v)), [
     true,
     true,
@@ -165,7 +214,7 @@ Deno.test("checkValue() refuses a wrong type with what would be right", () => {
 
 Deno.test("expectation() says values, range and unit", () => {
   assertEquals(expectation(definitionOf("gro")), "on or off");
-  assertEquals(expectation(definitionOf("pace")), "max");
+  assertEquals(expectation(definitionOf("pace")), "max, line, capture, rate:<Gbps> or capture*<N>");
   assertEquals(expectation(definitionOf("rx_ring")), "an integer from 1 to 4096 (descriptors)");
   assertEquals(expectation(definitionOf("link_gbps")), "a number from 0.000001 to 1000000 (Gbit/s)");
 });

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { parse } from "@std/csv";
-import { EVENT } from "../ledger/schema.ts";
+import { EVENT, REASON } from "../ledger/schema.ts";
 import { checkProfile, priceOf } from "./profile.ts";
 import { PROFILES } from "./profiles.ts";
 
@@ -49,5 +49,18 @@ Deno.test("every shipped profile prices copies by the byte", () => {
   for (const profile of PROFILES.values()) {
     const price = priceOf(profile);
     assert(price(EVENT.copy, 0, 0, 1460, 1) > price(EVENT.copy, 0, 0, 0, 1), profile.name);
+  }
+});
+
+Deno.test("every shipped profile prices sealing and opening by suite: ESP-NULL by the request, the others by the byte", () => {
+  for (const profile of PROFILES.values()) {
+    const price = priceOf(profile);
+    for (const event of [EVENT.seal, EVENT.open]) {
+      const perByte = (reason: number) => price(event, 0, reason, 1460, 1) - price(event, 0, reason, 0, 1);
+      assertEquals(perByte(REASON.espNull), 0, profile.name);
+      assert(price(event, 0, REASON.espNull, 0, 1) > 0, profile.name);
+      assert(perByte(REASON.aesGcm) > 0, profile.name);
+      assert(perByte(REASON.nullSha256) > perByte(REASON.aesGcm), profile.name);
+    }
   }
 });

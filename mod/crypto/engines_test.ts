@@ -1,10 +1,27 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import type { Aead, CryptoEngine } from "./aead.ts";
+import type { Aead, AeadAlgorithm, AeadKeys, CryptoEngine } from "./aead.ts";
 import { ENGINES } from "./engines.ts";
 
 const hex = (text: string) => Uint8Array.fromHex(text);
 const random = (minLength: number, maxLength = minLength) => fc.uint8Array({ minLength, maxLength, size: "max" });
+
+/** An algorithm as ESP uses it, with keys of one length. */
+interface Use {
+  readonly algorithm: AeadAlgorithm;
+  readonly keyBytes: number;
+  readonly authKeyBytes: number;
+  readonly nonceBytes: number;
+  readonly tagBytes: number;
+}
+
+const USES: readonly Use[] = [
+  { algorithm: "aes-gcm", keyBytes: 16, authKeyBytes: 0, nonceBytes: 12, tagBytes: 16 },
+  { algorithm: "aes-gcm", keyBytes: 24, authKeyBytes: 0, nonceBytes: 12, tagBytes: 16 },
+  { algorithm: "aes-gcm", keyBytes: 32, authKeyBytes: 0, nonceBytes: 12, tagBytes: 16 },
+  { algorithm: "null", keyBytes: 0, authKeyBytes: 0, nonceBytes: 0, tagBytes: 0 },
+  { algorithm: "null-hmac-sha256", keyBytes: 0, authKeyBytes: 32, nonceBytes: 0, tagBytes: 16 },
+];
 
 interface Vector {
   case: number;
@@ -16,32 +33,30 @@ interface Vector {
   tag: string;
 }
 
-interface WycheproofGroup {
+interface WycheproofGroup<Test> {
   ivSize: number;
+  keySize: number;
   tagSize: number;
-  tests: {
-    tcId: number;
-    key: string;
-    iv: string;
-    aad: string;
-    msg: string;
-    ct: string;
-    tag: string;
-    result: "valid" | "invalid" | "acceptable";
-  }[];
+  tests: (Test & { tcId: number; key: string; msg: string; tag: string; result: "valid" | "invalid" | "acceptable" })[];
 }
 
 const PUBLISHED: Vector[] = JSON.parse(
   Deno.readTextFileSync(new URL("../../fixtures/vectors/aes-gcm.json", import.meta.url)),
 ).tests;
-const WYCHEPROOF = new URL("../../../shared/vectors/wycheproof/aes_gcm_test.json", import.meta.url);
+const WYCHEPROOF = new URL("../../../shared/vectors/wycheproof/", import.meta.url);
+const NO_KEY = new Uint8Array(0);
 
 function isThere(url: URL): boolean {
   try {
-    return Deno.statSync(url).isFile;
+    return Deno.statSync(url).isDirectory;
   } catch {
     return false;
   }
+}
+
+/** Keys of the right lengths, every byte of them `fill`. */
+function keysOf({ keyBytes, authKeyBytes }: Use, fill: number): AeadKeys {
+  return { key: new Uint8Array(keyBytes).fill(fill), authKey: new Uint8Array(authKeyBytes).fill(fill) };
 }
 
 /** Seals a copy of `plaintext` at an odd offset of dirty memory and checks that nothing around it changes. */
@@ -71,43 +86,102 @@ function opened(aead: Aead, nonce: Uint8Array, aad: Uint8Array, message: Uint8Ar
 }
 
 for (const engine of Object.values(ENGINES)) {
-  Deno.test(`${engine.name}: open() undoes seal() for every length, and the arguments stay as they were`, () => {
-    fc.assert(fc.property(random(32), random(12), random(8), random(0, 200), (key, nonce, aad, plaintext) => {
-      const aead = engine.aesGcm(key, 16);
+  for (const use of USES) {
+    const name = `${engine.name}: ${use.algorithm}, ${use.keyBytes + use.authKeyBytes} bytes of key`;
+    testUse(name, engine, use);
+    if (engine.encrypts && use.tagBytes > 0) testIntegrity(name, engine, use);
+  }
+  testParameters(engine);
+  if (engine.encrypts) testVectors(engine);
+}
+
+/** What holds for every engine and algorithm. */
+function testUse(name: string, engine: CryptoEngine, use: Use): void {
+  const { algorithm, keyBytes, authKeyBytes, nonceBytes, tagBytes } = use;
+
+  Deno.test(`${name}: open() undoes seal() for every length, and the arguments stay as they were`, () => {
+    const inputs = [random(keyBytes), random(authKeyBytes), random(nonceBytes), random(8), random(0, 200)] as const;
+    fc.assert(fc.property(...inputs, (key, authKey, nonce, aad, plaintext) => {
+      const aead = engine.aead(algorithm, { key, authKey }, tagBytes);
       const [nonceBefore, aadBefore] = [nonce.slice(), aad.slice()];
       const message = sealed(aead, nonce, aad, plaintext);
+      assertEquals(message.length, plaintext.length + tagBytes);
       assertEquals(opened(aead, nonce, aad, message), plaintext);
       assertEquals([nonce, aad], [nonceBefore, aadBefore]);
     }));
   });
 
-  Deno.test(`${engine.name}: aesGcm() copies the key`, () => {
-    const key = new Uint8Array(32).fill(7);
-    const aead = engine.aesGcm(key, 16);
-    const first = sealed(aead, new Uint8Array(12), new Uint8Array(8), new Uint8Array(20));
-    key.fill(0);
-    assertEquals(sealed(aead, new Uint8Array(12), new Uint8Array(8), new Uint8Array(20)), first);
+  Deno.test(`${name}: aead() copies the keys, and one message leaves nothing behind for the next`, () => {
+    const keys = keysOf(use, 7);
+    const aead = engine.aead(algorithm, keys, tagBytes);
+    const seal = () => sealed(aead, new Uint8Array(nonceBytes), new Uint8Array(8), new Uint8Array(20).fill(1));
+    const first = seal();
+    keys.key.fill(0);
+    keys.authKey.fill(0);
+    assertEquals(seal(), first);
   });
 
-  Deno.test(`${engine.name}: open() refuses a message shorter than its tag`, () => {
-    const aead = engine.aesGcm(new Uint8Array(32), 16);
-    assertEquals(opened(aead, new Uint8Array(12), new Uint8Array(8), new Uint8Array(15)), undefined);
-    assertEquals(opened(aead, new Uint8Array(12), new Uint8Array(8), new Uint8Array(0)), undefined);
+  Deno.test(`${name}: open() refuses a message shorter than its tag`, () => {
+    const aead = engine.aead(algorithm, keysOf(use, 1), tagBytes);
+    for (let bytes = 0; bytes < tagBytes; bytes++) {
+      assertEquals(opened(aead, new Uint8Array(nonceBytes), new Uint8Array(8), new Uint8Array(bytes)), undefined);
+    }
+  });
+}
+
+function testIntegrity(name: string, engine: CryptoEngine, use: Use): void {
+  Deno.test(`${name}: open() refuses every changed byte of message, nonce and additional data`, () => {
+    const aead = engine.aead(use.algorithm, keysOf(use, 1), use.tagBytes);
+    const [nonce, aad] = [new Uint8Array(use.nonceBytes).fill(2), new Uint8Array(8).fill(3)];
+    const message = sealed(aead, nonce, aad, new Uint8Array(37).fill(4));
+    for (const part of [message, nonce, aad]) {
+      for (let i = 0; i < part.length; i++) {
+        part[i]! ^= 1 << (i % 8);
+        assertEquals(opened(aead, nonce, aad, message), undefined, `byte ${i}`);
+        part[i]! ^= 1 << (i % 8);
+      }
+    }
+    assertEquals(opened(aead, nonce, aad, message), new Uint8Array(37).fill(4));
   });
 
-  Deno.test(`${engine.name}: aesGcm() refuses a key of 31 bytes and a tag of 12`, () => {
-    assertThrows(() => engine.aesGcm(new Uint8Array(31), 16), RangeError, "the key has 31 bytes");
-    assertThrows(() => engine.aesGcm(new Uint8Array(32), 12), RangeError, "a tag of 12 bytes");
+  Deno.test(`${name}: open() refuses a message shorter than its tag though the bytes in front complete it`, () => {
+    const aead = engine.aead(use.algorithm, keysOf(use, 1), use.tagBytes);
+    const nonce = new Uint8Array(use.nonceBytes);
+    const u8 = sealed(aead, nonce, new Uint8Array(8), new Uint8Array(0));
+    assertEquals(aead.open(nonce, new Uint8Array(8), u8, 0, 16), true);
+    assertEquals(aead.open(nonce, new Uint8Array(8), u8, 4, 12), false);
   });
 
-  if (engine.encrypts) testEncryption(engine);
+  Deno.test(`${name}: open() refuses a message that was sealed under another key`, () => {
+    const [one, other] = [1, 2].map((fill) => engine.aead(use.algorithm, keysOf(use, fill), use.tagBytes));
+    const nonce = new Uint8Array(use.nonceBytes);
+    const message = sealed(one!, nonce, new Uint8Array(8), new Uint8Array(20));
+    assertEquals(opened(other!, nonce, new Uint8Array(8), message), undefined);
+  });
+}
+
+function testParameters(engine: CryptoEngine): void {
+  const refuses = (algorithm: AeadAlgorithm, keyBytes: number, authKeyBytes: number, tagBytes: number, why: string) => {
+    const keys = { key: new Uint8Array(keyBytes), authKey: new Uint8Array(authKeyBytes) };
+    assertThrows(() => engine.aead(algorithm, keys, tagBytes), RangeError, why);
+  };
+
+  Deno.test(`${engine.name}: aead() refuses keys and tags of lengths that the algorithm does not know`, () => {
+    refuses("aes-gcm", 31, 0, 16, "Cannot make aes-gcm: the key has 31 bytes, not 16 or 24 or 32");
+    refuses("aes-gcm", 32, 1, 16, "the authentication key has 1 bytes, not 0");
+    refuses("aes-gcm", 32, 0, 12, "the tag has 12 bytes, not 16");
+    refuses("null", 16, 0, 0, "the key has 16 bytes");
+    refuses("null", 0, 0, 16, "the tag has 16 bytes");
+    refuses("null-hmac-sha256", 0, 20, 16, "the authentication key has 20 bytes, not 32");
+    refuses("null-hmac-sha256", 0, 32, 32, "the tag has 32 bytes, not 16");
+  });
 }
 
 /** The tests that an engine without encryption cannot pass. */
-function testEncryption(engine: CryptoEngine): void {
+function testVectors(engine: CryptoEngine): void {
   for (const vector of PUBLISHED) {
     Deno.test(`${engine.name}: seal() and open() give McGrew and Viega's test case ${vector.case}`, () => {
-      const aead = engine.aesGcm(hex(vector.key), 16);
+      const aead = engine.aead("aes-gcm", { key: hex(vector.key), authKey: NO_KEY }, 16);
       const message = hex(vector.ciphertext + vector.tag);
       assertEquals(sealed(aead, hex(vector.iv), hex(vector.aad), hex(vector.plaintext)), message);
       assertEquals(opened(aead, hex(vector.iv), hex(vector.aad), message), hex(vector.plaintext));
@@ -115,15 +189,14 @@ function testEncryption(engine: CryptoEngine): void {
   }
 
   Deno.test({
-    name: `${engine.name}: seal() and open() agree with Wycheproof`,
+    name: `${engine.name}: aes-gcm seals and opens as Wycheproof says`,
     ignore: !isThere(WYCHEPROOF),
     fn() {
-      const groups: WycheproofGroup[] = JSON.parse(Deno.readTextFileSync(WYCHEPROOF)).testGroups;
       let run = 0;
-      for (const group of groups) {
+      for (const group of wycheproof<{ iv: string; aad: string; ct: string }>("aes_gcm_test.json")) {
         if (group.ivSize < 64 || group.tagSize !== 128) continue;
         for (const test of group.tests) {
-          const aead = engine.aesGcm(hex(test.key), 16);
+          const aead = engine.aead("aes-gcm", { key: hex(test.key), authKey: NO_KEY }, 16);
           const message = hex(test.ct + test.tag);
           const plaintext = opened(aead, hex(test.iv), hex(test.aad), message);
           assertEquals(plaintext, test.result === "valid" ? hex(test.msg) : undefined, `tcId ${test.tcId}`);
@@ -135,29 +208,51 @@ function testEncryption(engine: CryptoEngine): void {
     },
   });
 
-  Deno.test(`${engine.name}: open() refuses every changed byte of message, nonce and additional data`, () => {
-    const aead = engine.aesGcm(new Uint8Array(32).fill(1), 16);
-    const [nonce, aad] = [new Uint8Array(12).fill(2), new Uint8Array(8).fill(3)];
-    const message = sealed(aead, nonce, aad, new Uint8Array(37).fill(4));
-    for (const part of [message, nonce, aad]) {
-      for (let i = 0; i < part.length; i++) {
-        part[i]! ^= 1 << (i % 8);
-        assertEquals(opened(aead, nonce, aad, message), undefined, `byte ${i}`);
-        part[i]! ^= 1 << (i % 8);
+  Deno.test({
+    name: `${engine.name}: null-hmac-sha256 authenticates as Wycheproof says, wherever the message is split`,
+    ignore: !isThere(WYCHEPROOF),
+    fn() {
+      let run = 0;
+      for (const group of wycheproof("hmac_sha256_test.json")) {
+        if (group.keySize !== 256 || group.tagSize !== 128) continue;
+        for (const test of group.tests) {
+          const aead = engine.aead("null-hmac-sha256", { key: NO_KEY, authKey: hex(test.key) }, 16);
+          const msg = hex(test.msg);
+          for (const split of [0, 8, msg.length]) {
+            const [aad, clear] = [msg.subarray(0, split), msg.subarray(split)];
+            const message = hex(clear.toHex() + test.tag);
+            const plaintext = opened(aead, NO_KEY, aad, message);
+            assertEquals(plaintext, test.result === "valid" ? clear : undefined, `tcId ${test.tcId}`);
+            if (test.result === "valid") assertEquals(sealed(aead, NO_KEY, aad, clear), message);
+          }
+          run++;
+        }
       }
-    }
-    assertEquals(opened(aead, nonce, aad, message), new Uint8Array(37).fill(4));
+      assert(run > 50, `only ${run} tests were run`);
+    },
   });
+}
+
+function wycheproof<Test = unknown>(file: string): WycheproofGroup<Test>[] {
+  return JSON.parse(Deno.readTextFileSync(new URL(file, WYCHEPROOF))).testGroups;
 }
 
 Deno.test("skip: seal() leaves the plaintext and writes a tag of zeros", () => {
   const message = sealed(
-    ENGINES.skip.aesGcm(new Uint8Array(32), 16),
+    ENGINES.skip.aead("aes-gcm", { key: new Uint8Array(32), authKey: NO_KEY }, 16),
     new Uint8Array(12),
     new Uint8Array(8),
     hex("0102"),
   );
   assertEquals(message.toHex(), "0102" + "00".repeat(16));
+});
+
+Deno.test("null leaves every byte as it is, whichever engine", () => {
+  for (const engine of Object.values(ENGINES)) {
+    const aead = engine.aead("null", { key: NO_KEY, authKey: NO_KEY }, 0);
+    assertEquals(sealed(aead, NO_KEY, new Uint8Array(8), hex("010203")), hex("010203"));
+    assertEquals(opened(aead, NO_KEY, new Uint8Array(8), hex("010203")), hex("010203"));
+  }
 });
 
 Deno.test("ENGINES names each engine as the engine names itself", () => {

@@ -1,17 +1,22 @@
 /**
- * The portable engine: AES-GCM of the package `@noble/ciphers`, pure JavaScript, the reference for all other engines.
+ * The portable engine: the packages `@noble/ciphers` and `@noble/hashes`, pure JavaScript, the reference for all other
+ * engines.
  *
- * It needs no permission and is slow (aead_bench.ts). It takes nonces of 8 bytes and more.
+ * It needs no permission and is slow (aead_bench.ts). AES-GCM takes nonces of 8 bytes and more.
  *
  * ```ts
  * import { noble } from "./noble.ts";
- * noble.aesGcm(new Uint8Array(32), 16).tagBytes; // 16
+ * noble.aead("aes-gcm", { key: new Uint8Array(32), authKey: new Uint8Array(0) }, 16).tagBytes; // 16
  * ```
  *
  * @module
  */
 import { gcm } from "@noble/ciphers/aes.js";
-import { type Aead, checkAesGcmParameters, type CryptoEngine } from "./aead.ts";
+import type { Aead, AeadAlgorithm, AeadKeys, CryptoEngine } from "./aead.ts";
+import { checkParameters } from "./algorithms.ts";
+import { EncryptThenMac } from "./encrypt_then_mac.ts";
+import { hmacSha256 } from "./noble_hmac.ts";
+import { NULL_AEAD } from "./null_cipher.ts";
 
 /** What `@noble/ciphers` says of a wrong tag; any other error is a mistake of this program. */
 const WRONG_TAG = "aes-gcm: invalid tag";
@@ -42,12 +47,18 @@ class NobleAesGcm implements Aead {
   }
 }
 
+const MAKERS: Readonly<Record<AeadAlgorithm, (keys: AeadKeys, tagBytes: number) => Aead>> = {
+  "aes-gcm": ({ key }, tagBytes) => new NobleAesGcm(key, tagBytes),
+  "null": () => NULL_AEAD,
+  "null-hmac-sha256": ({ authKey }, tagBytes) => new EncryptThenMac(hmacSha256(authKey), tagBytes),
+};
+
 /** The engine. */
 export const noble: CryptoEngine = {
   name: "noble",
   encrypts: true,
-  aesGcm(key: Uint8Array, tagBytes: number): Aead {
-    checkAesGcmParameters(key, tagBytes);
-    return new NobleAesGcm(key, tagBytes);
+  aead(algorithm: AeadAlgorithm, keys: AeadKeys, tagBytes: number): Aead {
+    checkParameters(algorithm, keys, tagBytes);
+    return MAKERS[algorithm](keys, tagBytes);
   },
 };

@@ -7,14 +7,16 @@
  * ```ts
  * import { skip } from "./skip.ts";
  * const u8 = new Uint8Array(17).fill(0xa5);
- * skip.aesGcm(new Uint8Array(32), 16).seal(new Uint8Array(12), new Uint8Array(8), u8, 0, 1);
+ * const keys = { key: new Uint8Array(32), authKey: new Uint8Array(0) };
+ * skip.aead("aes-gcm", keys, 16).seal(new Uint8Array(12), new Uint8Array(8), u8, 0, 1);
  * u8[0]; // 0xa5
  * u8[16]; // 0
  * ```
  *
  * @module
  */
-import { type Aead, checkAesGcmParameters, type CryptoEngine } from "./aead.ts";
+import type { Aead, AeadAlgorithm, AeadKeys, CryptoEngine } from "./aead.ts";
+import { checkParameters } from "./algorithms.ts";
 
 class SkippedAead implements Aead {
   readonly tagBytes: number;
@@ -37,8 +39,8 @@ class SkippedAead implements Aead {
 export const skip: CryptoEngine = {
   name: "skip",
   encrypts: false,
-  aesGcm(key: Uint8Array, tagBytes: number): Aead {
-    checkAesGcmParameters(key, tagBytes);
+  aead(algorithm: AeadAlgorithm, keys: AeadKeys, tagBytes: number): Aead {
+    checkParameters(algorithm, keys, tagBytes);
     return new SkippedAead(tagBytes);
   },
 };

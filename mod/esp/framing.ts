@@ -4,8 +4,8 @@
  * `at` is the absolute offset of the part in the byte array. Nothing is allocated, nothing is kept.
  *
  * ```text
- * outer IPv4 (tunnel mode) | SPI, sequence | IV | payload | 1 2 3 ... | pad length, next header | ICV
- *                                               |<------------- ciphertext ------------------->|
+ * outer IP (tunnel mode) | SPI, sequence | IV | payload | 1 2 3 ... | pad length, next header | ICV
+ *                                             |<------------- ciphertext ------------------->|
  * ```
  *
  * ```ts
@@ -15,11 +15,15 @@
  * writeTrailer(u8, 36 + 45, 1, 4); // Behind 45 bytes of payload: 01, pad length 1, next header 4.
  * ```
  *
+ * What transport mode does to the IP header that stays in front is in `transport.ts`.
+ *
  * @module
  */
 import { set16, set32 } from "../wire/bytes.ts";
+import * as ip from "../wire/ip.ts";
 import { PROTOCOL_ESP, PROTOCOL_IPIP, PROTOCOL_IPV6 } from "../wire/ip_protocol.ts";
 import * as ipv4 from "../wire/ipv4.ts";
+import * as ipv6 from "../wire/ipv6.ts";
 import { ESP_HEADER_BYTES } from "./arithmetic.ts";
 
 /** Offset of the sequence number from the start of the ESP header. */
@@ -30,9 +34,9 @@ export const OFFSET_IV: number = ESP_HEADER_BYTES;
 const ECN_MASK = 0x03;
 const ECN_CE = 0x03;
 const ECN_ECT_0 = 0x02;
-const OUTER_TTL = 64;
+const OUTER_HOP_LIMIT = 64;
 
-/** Writes SPI, sequence number and the IV, which is read and not kept: 8 bytes and the IV's length. */
+/** Writes SPI, sequence number and the IV, which is read and not kept and may be empty: 8 bytes and the IV's length. */
 export function writeEspHeader(u8: Uint8Array, at: number, spi: number, sequence: number, iv: Uint8Array): void {
   set32(u8, at, spi);
   set32(u8, at + OFFSET_SEQUENCE, sequence);
@@ -51,41 +55,78 @@ export function writeTrailer(u8: Uint8Array, at: number, padBytes: number, nextH
 
 /** The next header of a tunnelled packet, as its version says: 41 for IPv6, 4 for everything else. */
 export function tunnelNextHeader(u8: Uint8Array, innerAt: number): number {
-  return ipv4.version(u8, innerAt) === 6 ? PROTOCOL_IPV6 : PROTOCOL_IPIP;
+  return ip.isIpv6(u8, innerAt) ? PROTOCOL_IPV6 : PROTOCOL_IPIP;
 }
 
 /**
- * Writes the 20 bytes of the outer IPv4 header of tunnel mode (Linux 4.4 xfrm4_mode_tunnel_output, 6.1
- * xfrm4_tunnel_encap_add). From the inner header at `innerAt`, IPv4 or IPv6 and not yet encrypted, come DSCP, ECN and
- * "do not fragment"; of IPv6 the latter counts as set. ECN "congestion experienced" inside becomes ECT(0) outside, so that
- * the outer packet can tell its own congestion (RFC 3168, section 9.1.1). The time to live is 64. `totalBytes` is outer
- * header to ICV; `id` is the identification.
+ * Writes the outer header of tunnel mode, 20 bytes of IPv4 or 40 of IPv6, as the length of the addresses says: 4 or 16
+ * bytes, read and not kept. The inner header at `innerAt`, IPv4 or IPv6, must not be encrypted yet: from it come DSCP and
+ * ECN, where "congestion experienced" inside becomes ECT(0) outside, so that the outer packet can tell its own congestion
+ * (RFC 3168, section 9.1.1), and what the functions below say. The hop limit is 64. `totalBytes` is outer header to ICV.
+ * `id` is the identification of IPv4; IPv6 has none.
  */
-export function writeOuterIpv4(
+export function writeOuterHeader(
   u8: Uint8Array,
   at: number,
   innerAt: number,
   totalBytes: number,
   id: number,
-  source: number,
-  destination: number,
+  source: Uint8Array,
+  destination: Uint8Array,
 ): void {
-  const insideIsIpv6 = ipv4.version(u8, innerAt) === 6;
-  const innerTos = insideIsIpv6 ? ipv6TrafficClass(u8, innerAt) : ipv4.tos(u8, innerAt);
-  const flags = insideIsIpv6 ? ipv4.FLAG_DF : ipv4.fragmentWord(u8, innerAt) & ipv4.FLAG_DF;
+  if (source.length === ipv6.ADDRESS_BYTES) writeOuterIpv6(u8, at, innerAt, totalBytes, source, destination);
+  else writeOuterIpv4(u8, at, innerAt, totalBytes, id, source, destination);
+}
+
+/**
+ * "Do not fragment" comes from inside, where IPv6 counts as set (Linux 4.4 xfrm4_mode_tunnel_output, 6.1
+ * xfrm4_tunnel_encap_add).
+ */
+function writeOuterIpv4(
+  u8: Uint8Array,
+  at: number,
+  innerAt: number,
+  totalBytes: number,
+  id: number,
+  source: Uint8Array,
+  destination: Uint8Array,
+): void {
   u8[at] = 0x45;
-  u8[at + ipv4.OFFSET_TOS] = (innerTos & ECN_MASK) === ECN_CE ? (innerTos & ~ECN_MASK) | ECN_ECT_0 : innerTos;
+  u8[at + ipv4.OFFSET_TOS] = outerDsField(u8, innerAt);
   ipv4.setTotalLength(u8, at, totalBytes);
   ipv4.setId(u8, at, id);
-  set16(u8, at + ipv4.OFFSET_FRAGMENT, flags);
-  u8[at + ipv4.OFFSET_TTL] = OUTER_TTL;
+  set16(u8, at + ipv4.OFFSET_FRAGMENT, ip.dontFragment(u8, innerAt) ? ipv4.FLAG_DF : 0);
+  u8[at + ipv4.OFFSET_TTL] = OUTER_HOP_LIMIT;
   u8[at + ipv4.OFFSET_PROTOCOL] = PROTOCOL_ESP;
-  ipv4.setSource(u8, at, source);
-  ipv4.setDestination(u8, at, destination);
+  for (let i = 0; i < 4; i++) {
+    u8[at + ipv4.OFFSET_SOURCE + i] = source[i]!;
+    u8[at + ipv4.OFFSET_DESTINATION + i] = destination[i]!;
+  }
   ipv4.writeHeaderChecksum(u8, at);
 }
 
-/** The 8 bits between version and flow label (RFC 8200, section 3). */
-function ipv6TrafficClass(u8: Uint8Array, at: number): number {
-  return ((u8[at]! & 0x0f) << 4) | (u8[at + 1]! >>> 4);
+/**
+ * The flow label is that of IPv6 inside, and 0 around IPv4 (Linux 4.4 xfrm6_mode_tunnel_output, 6.1
+ * xfrm6_tunnel_encap_add).
+ */
+function writeOuterIpv6(
+  u8: Uint8Array,
+  at: number,
+  innerAt: number,
+  totalBytes: number,
+  source: Uint8Array,
+  destination: Uint8Array,
+): void {
+  const flowLabel = ip.isIpv6(u8, innerAt) ? ipv6.flowLabel(u8, innerAt) : 0;
+  ipv6.setVersionClassFlow(u8, at, outerDsField(u8, innerAt), flowLabel);
+  ipv6.setPayloadLength(u8, at, totalBytes - ipv6.HEADER_BYTES);
+  ipv6.setNextHeader(u8, at, PROTOCOL_ESP);
+  ipv6.setHopLimit(u8, at, OUTER_HOP_LIMIT);
+  ipv6.setSource(u8, at, source);
+  ipv6.setDestination(u8, at, destination);
+}
+
+function outerDsField(u8: Uint8Array, innerAt: number): number {
+  const inside = ip.dsField(u8, innerAt);
+  return (inside & ECN_MASK) === ECN_CE ? (inside & ~ECN_MASK) | ECN_ECT_0 : inside;
 }

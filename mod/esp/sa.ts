@@ -4,13 +4,15 @@
  * AES-GCM as RFC 4106 uses it: the nonce is 4 bytes of salt, which belong to the key, and the 8 bytes of IV in the packet;
  * the additional data is SPI and sequence number. The IV is made as Linux `seqiv` does (crypto/seqiv.c, 4.4 and 6.1): the
  * 64-bit sequence number XOR 8 bytes that stay the same for the life of the association. Linux draws these at random; here
- * they follow from the seed of the configuration and the SPI, so that a run can be repeated to the byte.
+ * they follow from the seed of the configuration and the SPI, so that a run can be repeated to the byte. ESP-NULL has
+ * neither salt nor IV, and its nonce is empty.
  *
- * Not modelled yet: extended sequence numbers, lifetimes, the replay window.
+ * Departures: in transport mode one association protects packets of both IP versions and of any address. Not modelled yet:
+ * extended sequence numbers, lifetimes, the replay window.
  *
  * ```ts
  * import { testSecurityAssociation } from "./sa.ts";
- * const sa = testSecurityAssociation(1);
+ * const sa = testSecurityAssociation({ seed: 1 });
  * const sequence = sa.nextSequence(); // 1
  * sa.ivFor(sequence); // 8 bytes, good until the next call
  * ```
@@ -19,45 +21,36 @@
  */
 import { set32 } from "../wire/bytes.ts";
 import type { Aead, CryptoEngine } from "../crypto/aead.ts";
-import type { EspMode } from "./arithmetic.ts";
+import * as ipv6 from "../wire/ipv6.ts";
+import type { EspMode, IpVersion } from "./arithmetic.ts";
 import { splitmix64 } from "./splitmix.ts";
+import { type CipherName, type CipherSuite, SUITES } from "./suites.ts";
 
-/** The ciphers there are; configuration key `cipher`. */
-export type CipherName = "aes-gcm-128" | "aes-gcm-192" | "aes-gcm-256";
-
-/** What makes up an association. */
+/** What makes up an association. All arrays are copied. */
 export interface SecurityAssociationOptions {
   /** Security parameters index: 256 to 4294967295 (RFC 4303, section 2.1: lower ones are reserved). */
-  spi: number;
-  /** AES key of 16, 24 or 32 bytes; copied. */
-  key: Uint8Array;
-  /** The 4 bytes of nonce that belong to the key (RFC 4106, section 4); copied. */
-  salt: Uint8Array;
+  readonly spi: number;
+  /** Cipher suite. */
+  readonly cipher: CipherName;
+  /** Key of the cipher, without the salt, as long as the suite wants it; empty for NULL. */
+  readonly key: Uint8Array;
+  /** The part of the nonce that belongs to the key (RFC 4106, section 4): 4 bytes for AES-GCM, else empty. */
+  readonly salt: Uint8Array;
+  /** Key of the HMAC, as long as the suite wants it, else empty. */
+  readonly authKey: Uint8Array;
   /** What is protected. */
-  mode: EspMode;
-  /** Source address of the outer header as an unsigned 32-bit number. */
-  source: number;
-  /** Destination address of the outer header. */
-  destination: number;
+  readonly mode: EspMode;
+  /** Source address of the outer header: 4 bytes of IPv4 or 16 of IPv6. */
+  readonly source: Uint8Array;
+  /** Destination address of the outer header, of the same version. */
+  readonly destination: Uint8Array;
   /** Seed of the configuration, an integer; the fixed part of the IVs follows from it. */
-  seed: number;
+  readonly seed: number;
 }
 
-/** The key of the test association, 00 01 ... 1f: public, never for real traffic. Read it, do not write it. */
-export const TEST_KEY: Uint8Array = Uint8Array.from({ length: 32 }, (_, i) => i);
-/** The salt of the test association: public, never for real traffic. Read it, do not write it. */
-export const TEST_SALT: Uint8Array = Uint8Array.of(0xa0, 0xa1, 0xa2, 0xa3);
-/** The SPI of the test association. */
-export const TEST_SPI = 0x1001;
-/** The outer source address of the test association, 198.18.0.1 (RFC 2544: for benchmarks). */
-export const TEST_SOURCE = 0xc6120001;
-/** The outer destination address of the test association, 198.18.0.2. */
-export const TEST_DESTINATION = 0xc6120002;
-
-const SALT_BYTES = 4;
-const IV_BYTES = 8;
 const LOWEST_SPI = 256;
 const LAST_SEQUENCE = 0xffffffff;
+const IPV4_ADDRESS_BYTES = 4;
 
 /**
  * One direction of an ESP connection. `ivFor()`, `nonceFor()` and `aadFor()` return scratch arrays of this object: each is
@@ -66,24 +59,28 @@ const LAST_SEQUENCE = 0xffffffff;
 export class SecurityAssociation {
   /** Security parameters index. */
   readonly spi: number;
-  /** AES key; not to be written. */
+  /** The cipher suite. */
+  readonly suite: CipherSuite;
+  /** Key of the cipher; not to be written. */
   readonly key: Uint8Array;
-  /** The salt of the nonce, 4 bytes; not to be written. */
+  /** The salt of the nonce; not to be written. */
   readonly salt: Uint8Array;
+  /** Key of the HMAC; not to be written. */
+  readonly authKey: Uint8Array;
   /** What is protected. */
   readonly mode: EspMode;
-  /** The cipher, as the length of the key says. */
-  readonly cipher: CipherName;
   /** Bytes of IV in every packet. */
   readonly ivBytes: number;
   /** Bytes of ICV in every packet. */
   readonly icvBytes: number;
   /** What the ciphertext is a multiple of. */
   readonly blockBytes: number;
-  /** Source address of the outer header. */
-  readonly source: number;
-  /** Destination address of the outer header. */
-  readonly destination: number;
+  /** Version of the outer header of tunnel mode. */
+  readonly outerVersion: IpVersion;
+  /** Source address of the outer header, 4 or 16 bytes; not to be written. Means nothing in transport mode. */
+  readonly source: Uint8Array;
+  /** Destination address of the outer header, 4 or 16 bytes; not to be written. Means nothing in transport mode. */
+  readonly destination: Uint8Array;
 
   #lastSequence: number;
   readonly #ivHigh: number;
@@ -95,41 +92,35 @@ export class SecurityAssociation {
   /**
    * An association that has sent nothing yet.
    *
-   * @throws {RangeError} if the SPI is reserved or key or salt have a wrong length.
+   * @throws {RangeError} if the SPI is reserved, a key or the salt has a wrong length, or the addresses are of no IP version.
    */
   constructor(options: SecurityAssociationOptions) {
-    const { spi, key, salt } = options;
-    if (!Number.isInteger(spi) || spi < LOWEST_SPI || spi > 0xffffffff) {
-      throw new RangeError(
-        `Cannot make a security association: the SPI ${spi} is not from ${LOWEST_SPI} to 4294967295`,
-      );
-    }
-    if (salt.length !== SALT_BYTES) {
-      throw new RangeError(`Cannot make a security association: the salt has ${salt.length} bytes, not ${SALT_BYTES}`);
-    }
-    this.spi = spi;
-    this.cipher = cipherOf(key);
-    this.key = key.slice();
-    this.salt = salt.slice();
+    this.suite = SUITES[options.cipher];
+    checkOptions(options, this.suite);
+    this.spi = options.spi;
+    this.key = options.key.slice();
+    this.salt = options.salt.slice();
+    this.authKey = options.authKey.slice();
     this.mode = options.mode;
-    this.ivBytes = IV_BYTES;
-    this.icvBytes = 16;
-    this.blockBytes = 4;
-    this.source = options.source;
-    this.destination = options.destination;
-    const fixed = splitmix64(splitmix64(BigInt(options.seed)) ^ BigInt(spi));
+    this.ivBytes = this.suite.ivBytes;
+    this.icvBytes = this.suite.icvBytes;
+    this.blockBytes = this.suite.blockBytes;
+    this.outerVersion = options.source.length === ipv6.ADDRESS_BYTES ? 6 : 4;
+    this.source = options.source.slice();
+    this.destination = options.destination.slice();
+    const fixed = splitmix64(splitmix64(BigInt(options.seed)) ^ BigInt(options.spi));
     this.#ivHigh = Number(fixed >> 32n);
     this.#ivLow = Number(fixed & 0xffffffffn);
     this.#lastSequence = 0;
-    this.#iv = new Uint8Array(IV_BYTES);
-    this.#nonce = new Uint8Array(SALT_BYTES + IV_BYTES);
+    this.#iv = new Uint8Array(this.ivBytes);
+    this.#nonce = new Uint8Array(this.salt.length + this.ivBytes);
     this.#nonce.set(this.salt);
     this.#aad = new Uint8Array(8);
   }
 
-  /** The AEAD that seals and opens packets of this association with `engine`. */
+  /** What seals and opens packets of this association with `engine`. */
   aead(engine: CryptoEngine): Aead {
-    return engine.aesGcm(this.key, this.icvBytes);
+    return engine.aead(this.suite.algorithm, this, this.icvBytes);
   }
 
   /**
@@ -156,16 +147,18 @@ export class SecurityAssociation {
     this.#lastSequence = sequence;
   }
 
-  /** The 8 bytes of IV for the packet of this sequence number, in a scratch array. */
+  /** The IV for the packet of this sequence number, in a scratch array; empty where the suite has none. */
   ivFor(sequence: number): Uint8Array {
+    if (this.ivBytes === 0) return this.#iv;
     set32(this.#iv, 0, this.#ivHigh);
     set32(this.#iv, 4, this.#ivLow ^ sequence);
     return this.#iv;
   }
 
-  /** The 12 bytes of nonce for the IV at absolute offset `ivAt`, in a scratch array. */
+  /** The nonce, salt and the IV at absolute offset `ivAt`, in a scratch array; empty where the suite has neither. */
   nonceFor(u8: Uint8Array, ivAt: number): Uint8Array {
-    for (let i = 0; i < IV_BYTES; i++) this.#nonce[SALT_BYTES + i] = u8[ivAt + i]!;
+    const saltBytes = this.salt.length;
+    for (let i = 0; i < this.ivBytes; i++) this.#nonce[saltBytes + i] = u8[ivAt + i]!;
     return this.#nonce;
   }
 
@@ -176,28 +169,73 @@ export class SecurityAssociation {
   }
 }
 
-function cipherOf(key: Uint8Array): CipherName {
-  switch (key.length) {
-    case 16:
-      return "aes-gcm-128";
-    case 24:
-      return "aes-gcm-192";
-    case 32:
-      return "aes-gcm-256";
-    default:
-      throw new RangeError(`Cannot make a security association: the key has ${key.length} bytes, not 16, 24 or 32`);
+function checkOptions(options: SecurityAssociationOptions, suite: CipherSuite): void {
+  const { spi, source, destination } = options;
+  if (!Number.isInteger(spi) || spi < LOWEST_SPI || spi > 0xffffffff) {
+    throw new RangeError(`Cannot make a security association: the SPI ${spi} is not from ${LOWEST_SPI} to 4294967295`);
+  }
+  checkLength("key", options.key, suite.keyBytes, suite.name);
+  checkLength("salt", options.salt, suite.saltBytes, suite.name);
+  checkLength("authentication key", options.authKey, suite.authKeyBytes, suite.name);
+  const lengths = [source.length, destination.length];
+  if (lengths.some((bytes) => bytes !== IPV4_ADDRESS_BYTES) && lengths.some((bytes) => bytes !== ipv6.ADDRESS_BYTES)) {
+    throw new RangeError(
+      `Cannot make a security association: the addresses have ${lengths.join(" and ")} bytes, not both 4 or both 16`,
+    );
   }
 }
 
-/** A tunnel from 198.18.0.1 to 198.18.0.2 with the public test key: never for real traffic. */
-export function testSecurityAssociation(seed: number): SecurityAssociation {
+function checkLength(what: string, secret: Uint8Array, bytes: number, suite: string): void {
+  if (secret.length === bytes) return;
+  throw new RangeError(
+    `Cannot make a security association: the ${what} has ${secret.length} bytes, not ${bytes} as ${suite} wants`,
+  );
+}
+
+/** What may be chosen of the test association. */
+export interface TestAssociationOptions {
+  /** Seed of the configuration, an integer. */
+  readonly seed: number;
+  /** Configuration key `cipher`; absent: aes-gcm-256. */
+  readonly cipher?: CipherName;
+  /** Configuration key `mode`; absent: tunnel. */
+  readonly mode?: EspMode;
+  /** Configuration key `ip`, the version of the outer header; absent: 4. */
+  readonly ip?: IpVersion;
+}
+
+/** The SPI of the test association. */
+export const TEST_SPI = 0x1001;
+/** Cut to the length that a suite wants: 00 01 ... 1f, public, never for real traffic. Read it, do not write it. */
+export const TEST_KEY: Uint8Array = Uint8Array.from({ length: 32 }, (_, i) => i);
+/** The salt of the test association: public, never for real traffic. Read it, do not write it. */
+export const TEST_SALT: Uint8Array = Uint8Array.of(0xa0, 0xa1, 0xa2, 0xa3);
+/** The HMAC key, 40 41 ... 5f: public, never for real traffic. Read it, do not write it. */
+export const TEST_AUTH_KEY: Uint8Array = Uint8Array.from({ length: 32 }, (_, i) => 0x40 + i);
+/** Outer source addresses by version: 198.18.0.1 (RFC 2544: for benchmarks) and 2001:2::1 (RFC 5180: likewise). */
+export const TEST_SOURCES: Readonly<Record<IpVersion, Uint8Array>> = {
+  4: Uint8Array.of(198, 18, 0, 1),
+  6: Uint8Array.of(0x20, 0x01, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1),
+};
+/** Outer destination addresses by version: 198.18.0.2 and 2001:2::2. */
+export const TEST_DESTINATIONS: Readonly<Record<IpVersion, Uint8Array>> = {
+  4: Uint8Array.of(198, 18, 0, 2),
+  6: Uint8Array.of(0x20, 0x01, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2),
+};
+
+/** The association of every run: public keys, which are those of the kernel recordings. Never for real traffic. */
+export function testSecurityAssociation(options: TestAssociationOptions): SecurityAssociation {
+  const { seed, cipher = "aes-gcm-256", mode = "tunnel", ip = 4 } = options;
+  const suite = SUITES[cipher];
   return new SecurityAssociation({
     spi: TEST_SPI,
-    key: TEST_KEY,
-    salt: TEST_SALT,
-    mode: "tunnel",
-    source: TEST_SOURCE,
-    destination: TEST_DESTINATION,
+    cipher,
+    key: TEST_KEY.subarray(0, suite.keyBytes),
+    salt: TEST_SALT.subarray(0, suite.saltBytes),
+    authKey: TEST_AUTH_KEY.subarray(0, suite.authKeyBytes),
+    mode,
+    source: TEST_SOURCES[ip],
+    destination: TEST_DESTINATIONS[ip],
     seed,
   });
 }

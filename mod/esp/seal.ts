@@ -9,7 +9,7 @@
  * import { writeEspHeader, writeTrailer } from "./framing.ts";
  * import { testSecurityAssociation } from "./sa.ts";
  * import { sealEsp } from "./seal.ts";
- * const sa = testSecurityAssociation(1);
+ * const sa = testSecurityAssociation({ seed: 1 });
  * const u8 = new Uint8Array(8 + 8 + 48 + 16);
  * writeEspHeader(u8, 0, sa.spi, 1, sa.ivFor(1));
  * writeTrailer(u8, 16 + 46, 0, 4); // Behind 46 bytes of payload.

@@ -1,7 +1,8 @@
 /**
  * What became of the packets in time: first arrival, last bit out, bytes on the wire, latency, reordering, queue length.
  *
- * Frames count on the wire with 24 bytes more (FCS, preamble, start delimiter, gap) and with at least 60 of their own. A
+ * Frames count on the wire with 24 bytes more (FCS, preamble, start delimiter, gap) and with at least 60 of their own. A row
+ * without bytes says that one more packet ended in the frame of the row before, one that counts none that none did. A
  * packet is reordered when a later one of its flow left before it.
  *
  * @module
@@ -46,10 +47,11 @@ export class Delivery implements Fold {
           this.queueMax = Math.max(this.queueMax, block.count[row]!);
           break;
         case EVENT.drop:
-          this.#arrivals.take(block.packet[row]!);
+          if (block.count[row]! > 0) this.#arrivals.take(block.packet[row]!);
           break;
         case EVENT.send:
-          this.#send(block.packet[row]!, block.tNs[row]!, block.bytes[row]!, block.flow[row]!);
+          this.#sendFrame(block.tNs[row]!, block.bytes[row]!);
+          if (block.count[row]! > 0) this.#sendPacket(block.packet[row]!, block.tNs[row]!, block.flow[row]!);
           break;
       }
     }
@@ -60,11 +62,15 @@ export class Delivery implements Fold {
     this.#arrivals.set(packet, tNs);
   }
 
-  #send(packet: number, tNs: number, bytes: number, flow: number): void {
+  #sendFrame(tNs: number, bytes: number): void {
+    this.lastSendNs = Math.max(this.lastSendNs, tNs);
+    if (bytes === 0) return;
     this.frames += 1;
     this.longestFrameBytes = Math.max(this.longestFrameBytes, bytes);
     this.wireBytes += wireBytes(bytes);
-    this.lastSendNs = Math.max(this.lastSendNs, tNs);
+  }
+
+  #sendPacket(packet: number, tNs: number, flow: number): void {
     if (packet === NONE) return;
     const arrived = this.#arrivals.take(packet);
     if (arrived !== undefined) this.latency.add(tNs - arrived);

@@ -27,6 +27,13 @@ Deno.test("Delivery spans from the first arrival to the last bit out, in whateve
   assertEquals([nothing.firstArrivalNs, nothing.lastSendNs, nothing.latency.total], [Infinity, -Infinity, 0]);
 });
 
+Deno.test("Delivery counts a frame once in which several packets end, and none ends in some", () => {
+  const none: TestRow = { ...send(0, 10), count: 0 };
+  const delivery = deliveryOf(arrive(0, 1), arrive(1, 2), none, send(0, 20), send(1, 20, 0, 0));
+  assertEquals([delivery.frames, delivery.wireBytes, delivery.latency.total], [2, 2 * 1538, 2]);
+  assertEquals(delivery.latency.percentile(100), 19);
+});
+
 Deno.test("Delivery measures latency from the arrival of a packet to its departure", () => {
   const { latency } = deliveryOf(
     arrive(0, 100),

@@ -55,6 +55,8 @@ export class EventBlock {
   readonly payloadBytes: Float64Array = new Float64Array(BLOCK_ROWS);
   /** Number of the L4 flow, NONE where it is not known. */
   readonly flow: Int32Array = new Int32Array(BLOCK_ROWS);
+  /** Steps in which a cipher walks over a request (`seal`, `open`); else 0. */
+  readonly steps: Int32Array = new Int32Array(BLOCK_ROWS);
 }
 
 /** Reads rows in the order they were written; `add` must not keep the block. */
@@ -84,6 +86,8 @@ export class Ledger {
   #cpu = NONE;
   #stepStartNs = 0;
   #stepPs = 0;
+  /** Cipher steps of the row that comes next. */
+  #cipherSteps = 0;
 
   /** A ledger that prices with `price` and hands its rows to `folds`. */
   constructor(price: Price, folds: readonly Fold[]) {
@@ -118,6 +122,12 @@ export class Ledger {
   /** Writes one event of a buffer that carries no payload count: what most operations and stages do. */
   note(event: number, reason: number, skb: Subject, bytes: number, count: number = 1, into: number = NONE): void {
     this.write(event, reason, skb.packet, skb.id, into, bytes, count, 0);
+  }
+
+  /** Writes one crypto request: `seal` or `open` of `bytes` bytes in `entries` scatterlist entries, walked in `steps`. */
+  request(event: number, reason: number, skb: Subject, bytes: number, entries: number, steps: number): void {
+    this.#cipherSteps = steps;
+    this.note(event, reason, skb, bytes, entries);
   }
 
   /** Writes one event of the running step at its local time and adds its price to the step. */
@@ -191,6 +201,8 @@ export class Ledger {
     block.bytes[row] = bytes;
     block.count[row] = count;
     block.payloadBytes[row] = payloadBytes;
+    block.steps[row] = this.#cipherSteps;
+    this.#cipherSteps = 0;
     return row;
   }
 

@@ -11,7 +11,8 @@ class Rows implements Fold {
     this.blocks.push(block.rows);
     for (let row = 0; row < block.rows; row++) {
       const { tNs, cpu, stage, event, reason, packet, skb, into, bytes, count, costPs, payloadBytes, flow } = block;
-      const columns = [tNs, cpu, stage, event, reason, packet, skb, into, bytes, count, costPs, payloadBytes, flow];
+      const named = [tNs, cpu, stage, event, reason, packet, skb, into, bytes, count, costPs, payloadBytes, flow];
+      const columns = [...named, block.steps];
       this.rows.push(columns.map((column) => column[row]!));
     }
   }
@@ -30,14 +31,24 @@ Deno.test("Ledger.write() fills every column, prices the row and moves the step'
   assertEquals([ledger.nowNs, ledger.endStep(), ledger.rowCount], [105, 5200, 2]);
   ledger.finish();
   assertEquals(rows.rows, [
-    [100, 2, STAGE.gso, EVENT.copy, REASON.pullTail, 11, 12, 13, 14, 15, 1500, 16, NONE],
-    [102, 2, STAGE.gso, EVENT.merge, REASON.moveFrags, 21, 22, 23, 24, 25, 3000, 26, NONE],
+    [100, 2, STAGE.gso, EVENT.copy, REASON.pullTail, 11, 12, 13, 14, 15, 1500, 16, NONE, 0],
+    [102, 2, STAGE.gso, EVENT.merge, REASON.moveFrags, 21, 22, 23, 24, 25, 3000, 26, NONE, 0],
   ]);
   assertEquals(rows.rows[0]!.length, EVENT_COLUMNS.length);
   assertEquals(prices, [
     [EVENT.copy, STAGE.gso, REASON.pullTail, 14, 15],
     [EVENT.merge, STAGE.gso, REASON.moveFrags, 24, 25],
   ]);
+});
+
+Deno.test("Ledger.request() writes the steps of one row, and of no other", () => {
+  const rows = new Rows();
+  const ledger = new Ledger(() => 0, [rows]);
+  ledger.beginStep(0, 7, 0);
+  ledger.request(EVENT.seal, REASON.aesGcm, { id: 2, packet: 1 }, 1448, 3, 4);
+  ledger.note(EVENT.free, REASON.sent, { id: 2, packet: 1 }, 0);
+  ledger.finish();
+  assertEquals(rows.rows.map((row) => [row[8], row[9], row.at(-1)]), [[1448, 3, 4], [0, 1, 0]]);
 });
 
 Deno.test("Ledger.visit() changes the stage of the rows that follow", () => {
@@ -48,8 +59,8 @@ Deno.test("Ledger.visit() changes the stage of the rows that follow", () => {
   ledger.write(EVENT.drop, REASON.ttl, 1, 2, NONE, 3, 1, 5);
   ledger.finish();
   assertEquals(rows.rows, [
-    [7, 0, STAGE.forward, EVENT.visit, REASON.none, 1, 2, NONE, 3, 4, 0, 0, NONE],
-    [7, 0, STAGE.forward, EVENT.drop, REASON.ttl, 1, 2, NONE, 3, 1, 0, 5, NONE],
+    [7, 0, STAGE.forward, EVENT.visit, REASON.none, 1, 2, NONE, 3, 4, 0, 0, NONE, 0],
+    [7, 0, STAGE.forward, EVENT.drop, REASON.ttl, 1, 2, NONE, 3, 1, 0, 5, NONE, 0],
   ]);
 });
 
@@ -63,8 +74,8 @@ Deno.test("Ledger.writeDevice() costs nothing, has its own time and stage, and l
   assertEquals(ledger.endStep(), 1000);
   ledger.finish();
   assertEquals(rows.rows, [
-    [33, NONE, STAGE.nic, EVENT.send, REASON.none, 1, 2, NONE, 1514, 1, 0, 1448, 9],
-    [50, 0, STAGE.gro, EVENT.visit, REASON.none, 1, 2, NONE, 0, 1, 1000, 0, NONE],
+    [33, NONE, STAGE.nic, EVENT.send, REASON.none, 1, 2, NONE, 1514, 1, 0, 1448, 9, 0],
+    [50, 0, STAGE.gro, EVENT.visit, REASON.none, 1, 2, NONE, 0, 1, 1000, 0, NONE, 0],
   ]);
 });
 

@@ -3,10 +3,11 @@
  *
  * Most rows name their packet. A row of an aggregate names none: its bytes, counts and cost are shared over the packets
  * that the aggregate carries, by payload bytes, whole numbers each, the remainder to the first. A NAPI poll is shared
- * evenly over the packets it took. So the sums over all packets are the sums over the ledger.
+ * evenly over the frames it took. So the sums over all packets are the sums over the ledger.
  *
- * Records are handed on in packet order as soon as nothing more can happen to them, so memory does not grow with the
- * capture.
+ * A packet may travel in several buffers: what becomes of it is what becomes of the one that holds its last byte, the one
+ * whose row counts it. Records are handed on in packet order as soon as nothing more can happen to them, so memory does not
+ * grow with the capture.
  *
  * ```ts
  * const packets = new Packets((record) => write(record));
@@ -45,10 +46,14 @@ export class PacketRecord {
   requeues: number = 0;
   /** Price of its events, in picoseconds. */
   costPs: number = 0;
-  /** A poll that took it has ended, or none ever will. */
-  polled: boolean = false;
-  /** Block in which its outcome was known and its poll over. */
-  closedIn: number = Infinity;
+  /** Buffers that carry it now. */
+  buffers: number = 0;
+  /** Frames of it taken by a poll that goes on. */
+  beingPolled: number = 0;
+  /** Its last frame met a full ring: others may be in it. NONE, or the packet that had arrived last by then. */
+  lostBehind: number = NONE;
+  /** Its outcome is known, its polls have ended and its buffers are freed: nothing more can happen to it. */
+  isOver: boolean = false;
 
   /** A packet, from 0, that arrived at `tArriveNs` with so many bytes; `flow` is NONE where it has none. */
   constructor(
@@ -73,7 +78,10 @@ export class Packets implements Fold {
   readonly #early = new Map<number, number>();
   /** Packets taken since the last poll ended. */
   #taken: number[] = [];
-  #block = 0;
+  /** Packets that were lost at a full ring, in order, until all frames that were in it have been taken. */
+  readonly #lost: PacketRecord[] = [];
+  /** The packet that arrived last. */
+  #newest = NONE;
 
   /** `emit` gets each record once, in packet order. */
   constructor(emit: (record: PacketRecord) => void) {
@@ -93,11 +101,11 @@ export class Packets implements Fold {
     const skb = block.skb[row]!;
     if (event === EVENT.arrive) return this.#arrive(block, row);
     if (event === EVENT.poll) return this.#poll(block.costPs[row]!);
-    if (event === EVENT.visit && block.stage[row] === STAGE["driver-rx"]) this.#taken.push(packet);
+    if (event === EVENT.visit && block.stage[row] === STAGE["driver-rx"]) this.#take(packet);
     if (skb !== NONE) this.#own(block, row, event, packet, skb);
     this.#addSums(block, row, event, packet === NONE ? this.#owners.get(skb) : [packet]);
-    if (event === EVENT.free) this.#owners.delete(skb);
     if (packet !== NONE) this.#end(block, row, event, packet);
+    if (event === EVENT.free) this.#release(skb);
   }
 
   /** What is known about a packet that has arrived and has not been handed on yet. */
@@ -108,12 +116,11 @@ export class Packets implements Fold {
   /** Hands on the packets to which nothing more can happen. */
   endBlock(): void {
     for (const [packet, record] of this.#records) {
-      // One block later: what follows an outcome (the buffer is freed) may lie in the next block.
-      if (record.closedIn >= this.#block) break;
+      // The newest packet stays: it may have to bear the cost of an empty poll.
+      if (!record.isOver || packet === this.#newest) break;
       this.#records.delete(packet);
       this.#emit(record);
     }
-    this.#block += 1;
   }
 
   /** The run is over: what is left is handed on, held packets included. */
@@ -127,22 +134,55 @@ export class Packets implements Fold {
     const bytes = block.bytes[row]!;
     const record = new PacketRecord(packet, block.tNs[row]!, bytes, block.payloadBytes[row]!, block.flow[row]!);
     this.#records.set(packet, record);
+    this.#newest = packet;
     if (block.reason[row] !== REASON.ignored) return;
     record.outcome = "ignored";
-    record.polled = true;
-    record.closedIn = this.#block;
+    this.#closeIfOver(record);
   }
 
-  /** Notes whose an skb is: that of the packet in its rows, and of all that were merged into it. */
-  #own(block: EventBlock, row: number, event: number, packet: number, skb: number): void {
-    if (packet === NONE) return;
-    if (!this.#owners.has(skb)) {
-      this.#owners.set(skb, [packet]);
-      const early = this.#early.get(skb);
-      if (early !== undefined) this.#addTo(packet, "costPs", early);
-      this.#early.delete(skb);
+  #take(packet: number): void {
+    // A ring keeps its order: a packet that came after the loss is behind all that was in the ring then.
+    while (this.#lost.length > 0 && this.#lost[0]!.lostBehind < packet) {
+      const record = this.#lost.shift()!;
+      record.lostBehind = NONE;
+      this.#closeIfOver(record);
     }
-    if (event === EVENT.merge) this.#owners.get(block.into[row]!)?.push(packet);
+    this.#taken.push(packet);
+    const record = this.#records.get(packet);
+    if (record !== undefined) record.beingPolled += 1;
+  }
+
+  /** Notes whose an skb is: that of the packet in its rows, of all that were merged into it, or of what it was cut from. */
+  #own(block: EventBlock, row: number, event: number, packet: number, skb: number): void {
+    const into = block.into[row]!;
+    if (packet === NONE) {
+      if (event === EVENT.segment) { for (const owner of this.#owners.get(into) ?? []) this.#give(skb, owner); }
+      return;
+    }
+    if (!this.#owners.has(skb)) this.#give(skb, packet);
+    if (event === EVENT.merge && this.#owners.get(into)?.at(-1) !== packet) this.#give(into, packet);
+  }
+
+  #give(skb: number, packet: number): void {
+    const owners = this.#owners.get(skb);
+    if (owners === undefined) this.#owners.set(skb, [packet]);
+    else owners.push(packet);
+    const record = this.#records.get(packet);
+    if (record !== undefined) record.buffers += 1;
+    const early = this.#early.get(skb);
+    if (early === undefined) return;
+    this.#addTo(packet, "costPs", early);
+    this.#early.delete(skb);
+  }
+
+  #release(skb: number): void {
+    for (const packet of this.#owners.get(skb) ?? []) {
+      const record = this.#records.get(packet);
+      if (record === undefined) continue;
+      record.buffers -= 1;
+      this.#closeIfOver(record);
+    }
+    this.#owners.delete(skb);
   }
 
   #addSums(block: EventBlock, row: number, event: number, owners: readonly number[] | undefined): void {
@@ -179,15 +219,16 @@ export class Packets implements Fold {
   #poll(costPs: number): void {
     const taken = this.#taken;
     if (taken.length === 0) {
-      const last = [...this.#records.keys()].at(-1);
-      if (last !== undefined) this.#addTo(last, "costPs", costPs);
+      this.#addTo(this.#newest, "costPs", costPs);
       return;
     }
     const part = Math.floor(costPs / taken.length);
     taken.forEach((packet, i) => this.#addTo(packet, "costPs", i === 0 ? costPs - part * (taken.length - 1) : part));
     for (const packet of taken) {
       const record = this.#records.get(packet);
-      if (record !== undefined) this.#close(record, true);
+      if (record === undefined) continue;
+      record.beingPolled -= 1;
+      this.#closeIfOver(record);
     }
     this.#taken = [];
   }
@@ -219,17 +260,20 @@ export class Packets implements Fold {
     } else if (event === EVENT.drop) {
       record.outcome = "dropped";
       record.reason = block.reason[row]!;
+      if (record.reason === REASON.rxRingFull) {
+        record.lostBehind = this.#newest;
+        this.#lost.push(record);
+      }
     } else if (event === EVENT.deliver) {
       record.outcome = "bypass";
     } else {
       return;
     }
-    // A device that refuses a frame is the end of it: no poll will take it.
-    this.#close(record, record.polled || block.skb[row] === NONE);
+    this.#closeIfOver(record);
   }
 
-  #close(record: PacketRecord, polled: boolean): void {
-    record.polled = polled;
-    if (polled && record.outcome !== "held") record.closedIn = this.#block;
+  #closeIfOver(record: PacketRecord): void {
+    if (record.outcome === "held" || record.buffers > 0 || record.beingPolled > 0 || record.lostBehind !== NONE) return;
+    record.isOver = true;
   }
 }

@@ -46,6 +46,7 @@ export const EVENT_NAMES = [
   "send",
   "deliver",
   "idle",
+  "user-copy",
 ] as const;
 
 /** Names of the stages in the order of the packet's road. */
@@ -55,6 +56,8 @@ export const STAGE_NAMES = [
   "napi",
   "gro",
   "forward",
+  "socket",
+  "local-out",
   "xfrm-output",
   "gso",
   "esp-output",
@@ -93,6 +96,16 @@ export const REASON_TABLE = {
     kernelFunction: "ixgbe_add_rx_frag",
     meaning: "the driver copies a small frame whole into the linear area, rounded up to 8 bytes",
   },
+  ethHeader: {
+    name: "eth-header",
+    kernelFunction: "napi_frags_skb",
+    meaning: "the Ethernet header of a frame that lies all in pages is copied into the empty linear area",
+  },
+  frag0Pull: {
+    name: "frag0-pull",
+    kernelFunction: "gro_pull_from_frag0",
+    meaning: "the headers that GRO has read in the first page fragment are copied into the linear area",
+  },
   expandHead: {
     name: "expand-head",
     kernelFunction: "pskb_expand_head",
@@ -120,16 +133,68 @@ export const REASON_TABLE = {
     kernelFunction: "skb_copy_and_csum_bits",
     meaning: "skb_segment copies the payload of a segment into its linear area, summing it in the same pass",
   },
+  segmentPlainCopy: {
+    name: "segment-plain-copy",
+    kernelFunction: "skb_copy_bits",
+    meaning: "skb_segment copies the payload of a segment into its linear area; the device is going to sum it",
+  },
+  segmentLinear: {
+    name: "segment-linear",
+    kernelFunction: "skb_copy_from_linear_data_offset",
+    meaning: "skb_segment copies the payload that lies in the linear area; the rest goes by reference",
+  },
   nullCipher: {
     name: "null-cipher",
     kernelFunction: "crypto_skcipher_encrypt",
     meaning:
       "the IV generator copies the plaintext from source to destination with the null cipher (seqiv_aead_encrypt)",
   },
+  bounceIn: {
+    name: "bounce-in",
+    kernelFunction: "scatterwalk_map_and_copy",
+    meaning:
+      "AES-NI GCM copies a request that is not one piece into a linear buffer (helper_rfc4106_encrypt, 4.4 to 4.16)",
+  },
+  bounceOut: {
+    name: "bounce-out",
+    kernelFunction: "scatterwalk_map_and_copy",
+    meaning: "AES-NI GCM copies the result back from its linear buffer (helper_rfc4106_encrypt, 4.4 to 4.16)",
+  },
   ipFragment: {
     name: "ip-fragment",
     kernelFunction: "ip_frag_next",
     meaning: "a finished packet above the MTU is copied into fragments (ip_fragment in 4.4)",
+  },
+
+  userLinear: {
+    name: "user-linear",
+    kernelFunction: "skb_add_data_nocache",
+    meaning: "what a process sends is copied into the linear area (tcp_sendmsg, 4.4)",
+  },
+  userPage: {
+    name: "user-page",
+    kernelFunction: "skb_copy_to_page_nocache",
+    meaning: "what a process sends is copied into page fragments (tcp_sendmsg)",
+  },
+  userDatagram: {
+    name: "user-datagram",
+    kernelFunction: "ip_generic_getfrag",
+    meaning: "the datagram that a process sends is copied into the linear area (__ip_append_data)",
+  },
+  fragmentGap: {
+    name: "fragment-gap",
+    kernelFunction: "__ip_append_data",
+    meaning: "bytes that did not fit behind the headers of ESP move on to the next fragment of a datagram",
+  },
+  filePage: {
+    name: "file-page",
+    kernelFunction: "do_tcp_sendpages",
+    meaning: "a page of a file becomes a fragment by reference (sendfile)",
+  },
+  tcpSplit: {
+    name: "tcp-split",
+    kernelFunction: "skb_split",
+    meaning: "TCP cuts a buffer of its queue in two: linear bytes behind the cut move into the new one (tcp_fragment)",
   },
 
   allocSkb: { name: "alloc-skb", kernelFunction: "__alloc_skb", meaning: "a linear area from a kmalloc size class" },
@@ -153,6 +218,11 @@ export const REASON_TABLE = {
   merged: { name: "merged", kernelFunction: "napi_skb_free_stolen_head", meaning: "its bytes joined another buffer" },
   segmented: { name: "segmented", kernelFunction: "consume_skb", meaning: "it was cut into segments" },
   dropped: { name: "dropped", kernelFunction: "kfree_skb", meaning: "it was dropped" },
+  acknowledged: {
+    name: "acknowledged",
+    kernelFunction: "tcp_clean_rtx_queue",
+    meaning: "the other side has acknowledged it",
+  },
   consumed: { name: "consumed", kernelFunction: "consume_skb", meaning: "it was handed to its receiver" },
 
   headFrag: {
@@ -166,14 +236,110 @@ export const REASON_TABLE = {
     kernelFunction: "skb_gro_receive",
     meaning: "the whole buffer was chained to frag_list",
   },
+  packetList: {
+    name: "packet-list",
+    kernelFunction: "skb_gro_receive_list",
+    meaning: "the whole packet was chained to frag_list and keeps its headers",
+  },
+  listSegment: {
+    name: "list-segment",
+    kernelFunction: "skb_segment_list",
+    meaning: "a packet of the frag_list goes on as it came",
+  },
 
   pollEnd: { name: "poll-end", kernelFunction: "napi_complete_done", meaning: "the poll ended before its budget" },
   budget: { name: "budget", kernelFunction: "__napi_poll", meaning: "the poll used its whole budget" },
   tableFull: { name: "table-full", kernelFunction: "gro_flush_oldest", meaning: "the oldest held buffer made room" },
-  flowEnd: {
-    name: "flow-end",
+  flushShort: {
+    name: "short-segment",
     kernelFunction: "tcp_gro_receive",
-    meaning: "a packet of the flow ended the aggregate: it was short, flagged, or did not fit",
+    meaning: "a segment shorter than the first joined and ended the aggregate (udp_gro_receive_segment of UDP)",
+  },
+  flushPush: {
+    name: "push",
+    kernelFunction: "tcp_gro_receive",
+    meaning: "a segment with PSH or FIN joined and ended the aggregate",
+  },
+  flushCount: {
+    name: "datagram-count",
+    kernelFunction: "udp_gro_receive_segment",
+    meaning: "an aggregate takes no more than 64 datagrams (UDP_GRO_CNT_MAX)",
+  },
+  flushIpRefused: {
+    name: "ip-refused",
+    kernelFunction: "inet_gro_receive",
+    meaning:
+      "a packet of the flow is no whole IP packet: bytes follow it, or it is a fragment (ipv6_gro_receive of IPv6)",
+  },
+  flushNoPayload: {
+    name: "no-payload",
+    kernelFunction: "tcp_gro_receive",
+    meaning: "a packet of the flow carries no payload",
+  },
+  flushSequence: {
+    name: "sequence",
+    kernelFunction: "tcp_gro_receive",
+    meaning: "a packet of the flow does not begin where the aggregate ends",
+  },
+  flushFlags: {
+    name: "tcp-flags",
+    kernelFunction: "tcp_gro_receive",
+    meaning: "a packet of the flow has other TCP flags",
+  },
+  flushWindow: {
+    name: "window",
+    kernelFunction: "tcp_gro_receive",
+    meaning: "a packet of the flow has another window",
+  },
+  flushAcknowledgment: {
+    name: "acknowledgment",
+    kernelFunction: "tcp_gro_receive",
+    meaning: "a packet of the flow has another acknowledgment number",
+  },
+  flushOptions: {
+    name: "tcp-options",
+    kernelFunction: "tcp_gro_receive",
+    meaning: "a packet of the flow has other TCP options, such as a later timestamp",
+  },
+  flushTtl: {
+    name: "other-ttl",
+    kernelFunction: "inet_gro_receive",
+    meaning: "a packet of the flow has another time to live (hop limit in ipv6_gro_receive)",
+  },
+  flushTos: {
+    name: "other-tos",
+    kernelFunction: "inet_gro_receive",
+    meaning: "a packet of the flow has another DSCP or ECN mark (traffic class in ipv6_gro_receive)",
+  },
+  flushDf: {
+    name: "other-df",
+    kernelFunction: "inet_gro_receive",
+    meaning: "one packet of the flow may be fragmented and another may not (DF)",
+  },
+  flushIpId: {
+    name: "ip-id",
+    kernelFunction: "tcp_gro_receive",
+    meaning: "the IP id of a packet of the flow does not follow (udp_gro_receive_segment of UDP)",
+  },
+  flushLonger: {
+    name: "longer-segment",
+    kernelFunction: "tcp_gro_receive",
+    meaning: "a packet of the flow is longer than the first (udp_gro_receive_segment of UDP)",
+  },
+  flushGsoSize: {
+    name: "gso-size",
+    kernelFunction: "tcp_gro_receive",
+    meaning: "a super-packet of the flow has segments of another size",
+  },
+  flushSize: {
+    name: "size-limit",
+    kernelFunction: "skb_gro_receive",
+    meaning: "with one more packet the aggregate would reach gro_max_size (skb_gro_receive_list of chained packets)",
+  },
+  flushFragsFull: {
+    name: "frags-full",
+    kernelFunction: "skb_gro_receive",
+    meaning: "gro_overflow=stop: a packet of the flow does not fit into the fragments of the aggregate",
   },
 
   groVerify: {
@@ -185,6 +351,11 @@ export const REASON_TABLE = {
     name: "fused",
     kernelFunction: "skb_copy_and_csum_bits",
     meaning: "summed in the same pass as a copy, and priced there",
+  },
+  fusedUser: {
+    name: "fused-user",
+    kernelFunction: "csum_and_copy_from_iter_full",
+    meaning: "summed in the same pass as the copy from the process, and priced there",
   },
   segmentSum: {
     name: "segment-sum",
@@ -222,10 +393,31 @@ export const REASON_TABLE = {
     kernelFunction: "skb_cow_data",
     meaning: "a buffer with a frag_list takes no further fragment",
   },
+  cowFragLimit: {
+    name: "cow-frag-limit",
+    kernelFunction: "skb_cow_data",
+    meaning: "paged data and trailer are more than a page (esp_output_head, 6.1.192)",
+  },
   cowFragsFull: {
     name: "cow-frags-full",
     kernelFunction: "skb_cow_data",
     meaning: "the buffer has MAX_SKB_FRAGS fragments already",
+  },
+
+  aesGcm: {
+    name: "aes-gcm",
+    kernelFunction: "crypto_aead_encrypt",
+    meaning: "AES-GCM encrypts and authenticates (RFC 4106); decryption is crypto_aead_decrypt",
+  },
+  espNull: {
+    name: "null",
+    kernelFunction: "crypto_aead_encrypt",
+    meaning: "ESP-NULL without authentication: in place the null cipher touches no byte",
+  },
+  nullSha256: {
+    name: "null-sha256",
+    kernelFunction: "crypto_aead_encrypt",
+    meaning: "ESP-NULL with HMAC-SHA256-128: header and payload are read once and authenticated",
   },
 
   ringFull: { name: "ring-full", kernelFunction: "ndo_start_xmit", meaning: "the TX ring lacks descriptors" },
@@ -254,6 +446,12 @@ export const REASON_TABLE = {
     kernelFunction: "",
     meaning: "the frame is larger than the device can receive (a super-packet of a host with offloads)",
   },
+  tooManyFrags: {
+    name: "too-many-frags",
+    kernelFunction: "skb_segment",
+    meaning: "a segment of it would need more page fragments than an skb holds",
+  },
+  rxRingFull: { name: "rx-ring-full", kernelFunction: "", meaning: "the RX ring has no free slot (rx_missed_errors)" },
   sequenceExhausted: {
     name: "sequence-exhausted",
     kernelFunction: "xfrm_replay_overflow",
@@ -285,7 +483,7 @@ function numbered<Name extends string>(names: readonly Name[]): Record<Name, num
 /**
  * Columns of a ledger row, in the order of `events.csv`; `payload_bytes` counts the L4 payload that the buffer of the
  * event carries, on the events where that matters (arrive, drop, send, deliver), else 0; `flow` is known where a device
- * writes the row (arrive, send).
+ * writes the row (arrive, send); `steps` are those of a cipher over its request (seal, open), else 0.
  */
 export const EVENT_COLUMNS = [
   "t_ns",
@@ -301,4 +499,5 @@ export const EVENT_COLUMNS = [
   "cost_ns",
   "payload_bytes",
   "flow",
+  "steps",
 ] as const;

@@ -116,7 +116,8 @@ export class Series implements Fold {
         if (block.reason[row] === REASON.none) this.#count(tNs, "arrivedWireBytes", wireBytes(block.bytes[row]!));
         break;
       case EVENT.send:
-        this.#count(tNs, "sentWireBytes", wireBytes(block.bytes[row]!));
+        // A row without bytes is of one more packet that ended in the frame of the row before.
+        if (block.bytes[row]! > 0) this.#count(tNs, "sentWireBytes", wireBytes(block.bytes[row]!));
         this.#count(tNs, "sentPayloadBytes", block.payloadBytes[row]!);
         break;
       case EVENT.copy:

@@ -26,6 +26,8 @@ export interface Sums {
   costPs: number;
   /** Sum of `payload_bytes`. */
   payloadBytes: number;
+  /** Sum of `steps`. */
+  steps: number;
 }
 
 /** Which rows to sum over; what is left out is not asked for. */
@@ -47,6 +49,7 @@ export class Tally implements Fold {
   readonly #count = new Float64Array(CELLS);
   readonly #costPs = new Float64Array(CELLS);
   readonly #payloadBytes = new Float64Array(CELLS);
+  readonly #steps = new Float64Array(CELLS);
 
   /** Adds the rows of a block. */
   add(block: EventBlock): void {
@@ -57,12 +60,13 @@ export class Tally implements Fold {
       this.#count[cell]! += block.count[row]!;
       this.#costPs[cell]! += block.costPs[row]!;
       this.#payloadBytes[cell]! += block.payloadBytes[row]!;
+      this.#steps[cell]! += block.steps[row]!;
     }
   }
 
   /** Sums over all rows that fit. */
   sum(selection: Selection): Sums {
-    const total = { rows: 0, bytes: 0, count: 0, costPs: 0, payloadBytes: 0 };
+    const total = { rows: 0, bytes: 0, count: 0, costPs: 0, payloadBytes: 0, steps: 0 };
     this.forEach(EVENT[selection.event], (stage, reason, cell) => {
       if (selection.stage !== undefined && selection.stage !== stage) return;
       if (selection.reason !== undefined && selection.reason !== reason) return;
@@ -71,6 +75,7 @@ export class Tally implements Fold {
       total.count += cell.count;
       total.costPs += cell.costPs;
       total.payloadBytes += cell.payloadBytes;
+      total.steps += cell.steps;
     });
     return total;
   }
@@ -87,6 +92,7 @@ export class Tally implements Fold {
           count: this.#count[cell]!,
           costPs: this.#costPs[cell]!,
           payloadBytes: this.#payloadBytes[cell]!,
+          steps: this.#steps[cell]!,
         });
       }
     }

@@ -15,7 +15,17 @@ const ROWS: TestRow[] = [
 Deno.test("Tally.sum() adds every column over the rows that fit", () => {
   const tally = foldOf(new Tally(), ROWS);
   const copies = tally.sum({ event: "copy", stage: STAGE.gso, reason: REASON.segmentCopy });
-  assertEquals(copies, { rows: 2, bytes: 1548, count: 3, costPs: 17, payloadBytes: 11 });
+  assertEquals(copies, { rows: 2, bytes: 1548, count: 3, costPs: 17, payloadBytes: 11, steps: 0 });
+});
+
+Deno.test("Tally.sum() adds the cipher steps of requests, and of nothing else", () => {
+  const tally = foldOf(new Tally(), [
+    { event: "seal", stage: "esp-output", bytes: 1448, count: 3, steps: 4 },
+    { event: "copy", stage: "esp-output", bytes: 8 },
+    { event: "seal", stage: "esp-output", bytes: 8, count: 1, steps: 1 },
+  ]);
+  assertEquals(tally.sum({ event: "seal" }), { rows: 2, bytes: 1456, count: 4, costPs: 0, payloadBytes: 0, steps: 5 });
+  assertEquals(tally.sum({ event: "copy" }).steps, 0);
 });
 
 Deno.test("Tally.sum() asks only for what the selection names", () => {
@@ -59,7 +69,7 @@ Deno.test("Tally.sum() agrees with a filter over the rows, for every event, stag
     const tally = foldOf(new Tally(), rows);
     for (const { event, stage, reason } of rows) {
       const ours = rows.filter((row) => row.event === event && row.stage === stage && row.reason === reason);
-      const expected: Sums = { rows: ours.length, bytes: 0, count: 0, costPs: 0, payloadBytes: 0 };
+      const expected: Sums = { rows: ours.length, bytes: 0, count: 0, costPs: 0, payloadBytes: 0, steps: 0 };
       for (const each of ours) {
         expected.bytes += each.bytes;
         expected.count += each.count;

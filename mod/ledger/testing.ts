@@ -36,6 +36,8 @@ export interface TestRow {
   readonly costPs?: number;
   /** The `payload_bytes` column. */
   readonly payloadBytes?: number;
+  /** The `steps` column, of a crypto request. */
+  readonly steps?: number;
   /** L4 flow of a device's row. */
   readonly flow?: number;
 }
@@ -56,7 +58,8 @@ export function foldOf<Folded extends Fold>(fold: Folded, rows: readonly TestRow
     costPs = row.costPs ?? 0;
     ledger.stage = stage;
     ledger.beginStep(0, 0, 0);
-    ledger.write(event, reason, packet, NONE, NONE, bytes, count, payloadBytes);
+    if (row.steps !== undefined) ledger.request(event, reason, { id: NONE, packet }, bytes, count, row.steps);
+    else ledger.write(event, reason, packet, NONE, NONE, bytes, count, payloadBytes);
     ledger.endStep();
   }
   ledger.finish();

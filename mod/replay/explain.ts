@@ -93,12 +93,12 @@ export async function explain(request: ReplayRequest, number: number): Promise<P
 }
 
 function lengthsOf({ sa, resolved: { config } }: Run): PathLengths {
-  const header = headerBytes(sa.mode, sa.ivBytes);
+  const header = headerBytes(sa.mode, sa.outerVersion, sa.ivBytes);
   const grows = config.oversize === "grow";
   return {
     headerBytes: header,
     headroomNeeded: header + LL_RESERVED_SPACE,
-    innerMtu: grows ? Infinity : innerMtu(config.mtu, sa.mode, header, sa.blockBytes, sa.icvBytes),
+    innerMtu: grows ? Infinity : innerMtu(config.mtu, sa.mode, 4, header, sa.blockBytes, sa.icvBytes),
     icvBytes: sa.icvBytes,
   };
 }

@@ -6,7 +6,7 @@
 
 import type { Aead } from "../crypto/aead.ts";
 import type { SecurityAssociation } from "../esp/sa.ts";
-import { openTunnelPacket } from "../esp/tunnel_packet.ts";
+import { openEspPacket } from "../esp/esp_packet.ts";
 import { readFrame } from "../skb/dma.ts";
 import type { Skb } from "../skb/skb.ts";
 import type { SkbMemory } from "../skb/skb_memory.ts";
@@ -43,7 +43,7 @@ export class FrameSink {
     this.#begin();
     this.writer?.write(tNs, this.#bytes, length);
     if (this.judge === null) return;
-    const result = openTunnelPacket(this.#bytes.subarray(ETH_HLEN, length), this.sa, this.judge);
+    const result = openEspPacket(this.#bytes.subarray(ETH_HLEN, length), this.sa, this.judge);
     if (result.opened || result.reason === "fragment") return;
     this.#refused.set(result.reason, (this.#refused.get(result.reason) ?? 0) + 1);
   }

@@ -1,46 +1,69 @@
 /**
  * Which packets are ours: configuration keys `local` and `tunnel`.
  *
+ * `local=auto` is one address, that of the host which sent the most payload: a host with addresses of both IP versions is
+ * the one of the busier address, and its packets of the other version are not ours.
+ *
  * @module
  */
 
 import type { Config } from "../config/schema.ts";
 import type { CaptureReader } from "../capture/mod.ts";
 import { CapturePacket } from "../capture/mod.ts";
+import { FlowTable } from "../wire/flow_table.ts";
 import { FrameFacts } from "../wire/frame_facts.ts";
-import { parseAddress } from "../wire/ipv4.ts";
+import { parsePrefix } from "../wire/ip_prefix.ts";
+import { OFFSET_SOURCE as IPV4_OFFSET_SOURCE } from "../wire/ipv4.ts";
+import { OFFSET_SOURCE as IPV6_OFFSET_SOURCE } from "../wire/ipv6.ts";
 
-/** Tells whether an IPv4 source address (unsigned 32 bits) is one of ours. */
-export type IsLocal = (source: number) => boolean;
+/**
+ * Tells whether the source address of a packet is one of ours. `facts` have been read from `u8`, and of a packet whose IP
+ * header could not be read nobody is the source.
+ */
+export type IsLocal = (u8: Uint8Array, facts: FrameFacts) => boolean;
 
 /** Whether the capture has to be read once before to know who we are. */
 export function needsSurvey(config: Config): boolean {
-  return config.tunnel === "local" && config.local === "auto";
+  return config.local === "auto" && !isEverybodyOurs(config);
 }
 
-/** The test of `config`: every address with `tunnel=all`, else the one named, else the one that `survey` found. */
-export function localityOf(config: Config, survey: number | undefined): IsLocal {
-  if (config.tunnel === "all") return () => true;
-  if (config.local === "auto") return (source) => source === survey;
-  const [address, bits] = config.local.split("/") as [string, string | undefined];
-  const mask = bits === undefined || bits === "32" ? 0xffffffff : ~(0xffffffff >>> Number(bits)) >>> 0;
-  const network = (parseAddress(address)! & mask) >>> 0;
-  return (source) => (source & mask) >>> 0 === network;
+/** A gateway may take all that arrives. */
+function isEverybodyOurs({ path, tunnel }: Config): boolean {
+  return path === "forward" && tunnel === "all";
 }
 
-/** Reads a capture through: the address that sent the most payload, the first seen among equals. */
-export async function surveyBusiestSender(reader: CaptureReader): Promise<number | undefined> {
-  const sent = new Map<number, number>();
+/** The test of `config`: every address with `tunnel=all`, else those named, else the one that `survey` found. */
+export function localityOf(config: Config, survey: string | undefined): IsLocal {
+  if (isEverybodyOurs(config)) return () => true;
+  const prefix = parsePrefix(config.local === "auto" ? survey ?? "" : config.local);
+  if (prefix === undefined) return () => false;
+  return (u8, { ipAt, ipVersion }) => {
+    return prefix.contains(ipVersion, u8, ipAt + (ipVersion === 6 ? IPV6_OFFSET_SOURCE : IPV4_OFFSET_SOURCE));
+  };
+}
+
+/**
+ * Reads a capture through: the address that sent the most payload over IP of either version, as text; the first seen among
+ * equals, undefined where nobody sent anything.
+ */
+export async function surveyBusiestSender(reader: CaptureReader): Promise<string | undefined> {
+  // One row per pair of addresses: ports and protocols are all the same here.
+  const pairs = new FlowTable();
+  const pairBytes: number[] = [];
   const packet = new CapturePacket();
   const facts = new FrameFacts();
   while (await reader.fill()) {
     while (reader.next(packet)) {
       const { bytes, offset, capturedBytes, originalBytes, linkType } = packet;
       facts.read(bytes, offset, capturedBytes, Math.max(capturedBytes, originalBytes), linkType);
-      if (facts.isIpv4) sent.set(facts.source, (sent.get(facts.source) ?? 0) + facts.payloadBytes);
+      if (!facts.isIp) continue;
+      const pair = pairs.findAt(bytes, facts.ipAt, facts.ipVersion, 0, 0, 0);
+      pairBytes[pair] = (pairBytes[pair] ?? 0) + facts.payloadBytes;
     }
   }
-  let busiest: number | undefined;
+  const sent = new Map<string, number>();
+  pairBytes.forEach((bytes, pair) => sent.set(pairs.sourceText(pair), (sent.get(pairs.sourceText(pair)) ?? 0) + bytes));
+  let busiest: string | undefined;
   for (const [address, bytes] of sent) if (busiest === undefined || bytes > sent.get(busiest)!) busiest = address;
   return busiest;
 }

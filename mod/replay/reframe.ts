@@ -34,13 +34,18 @@ export class Reframer {
   /** Builds the frame of `packet`, which `facts` have just been read from. The packet is only read. */
   write(packet: CapturePacket, facts: FrameFacts): void {
     if (this.bytes.length < facts.capturedFrameBytes) this.bytes = new Uint8Array(2 * facts.capturedFrameBytes);
-    if (packet.linkType === LINKTYPE_ETHERNET) {
-      this.bytes.set(packet.bytes.subarray(packet.offset, packet.offset + 2 * ETH_ALEN));
-      set16(this.bytes, OFFSET_TYPE, facts.etherType);
-    } else {
-      writeEthernet(this.bytes, 0, DESTINATION_ADDRESS, SOURCE_ADDRESS, facts.etherType);
-    }
+    writeEthernetHeader(packet, facts, this.bytes);
     const networkAt = facts.frameAt + ETH_HLEN;
     this.bytes.set(packet.bytes.subarray(networkAt, facts.frameAt + facts.capturedFrameBytes), ETH_HLEN);
+  }
+}
+
+/** Writes the 14 bytes of Ethernet header with which `packet` arrives to the start of `into`. */
+export function writeEthernetHeader(packet: CapturePacket, facts: FrameFacts, into: Uint8Array): void {
+  if (packet.linkType === LINKTYPE_ETHERNET) {
+    for (let i = 0; i < 2 * ETH_ALEN; i++) into[i] = packet.bytes[packet.offset + i]!;
+    set16(into, OFFSET_TYPE, facts.etherType);
+  } else {
+    writeEthernet(into, 0, DESTINATION_ADDRESS, SOURCE_ADDRESS, facts.etherType);
   }
 }

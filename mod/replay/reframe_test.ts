@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { buildPcap, type PcapRecordFields } from "../capture/testing.ts";
+import { buildFrame } from "../capture/testing_frames.ts";
 import { linksOf } from "../capture/testing_links.ts";
 import { PcapngBuilder } from "../capture/testing_pcapng.ts";
 import { CapturePacket } from "../capture/mod.ts";
@@ -62,23 +63,33 @@ for (const preset of ["nocopy", "nocopy-gro"]) {
   });
 }
 
-Deno.test("Reframer.write() keeps Ethernet addresses, makes others up, and keeps what follows the packet", () => {
-  const reframer = new Reframer();
-  const facts = new FrameFacts();
-  const packet = new CapturePacket();
-  const body = tcpFrame({ payloadBytes: 5, padding: 4 }).subarray(14);
-  for (const { what, linkType, header } of linksOf(1500).slice(1)) {
-    packet.bytes = Uint8Array.from([...header, ...body]);
-    packet.capturedBytes = packet.bytes.length - 2;
-    packet.linkType = linkType;
-    facts.read(packet.bytes, 0, packet.capturedBytes, packet.bytes.length + 7, linkType);
-    reframer.write(packet, facts);
-    const addresses = linkType === 1 ? "02000000000b02000000000a" : "020000000001020000000002";
-    const frame = reframer.bytes.subarray(0, facts.capturedFrameBytes);
-    assertEquals(frame.toHex(), addresses + "0800" + body.subarray(0, body.length - 2).toHex(), what);
-    assertEquals(facts.frameBytes, 14 + body.length + 7, what);
-  }
-});
+for (
+  const [ipVersion, type, body] of [
+    [4, "0800", tcpFrame({ payloadBytes: 5, padding: 4 }).subarray(14)],
+    [6, "86dd", buildFrame({ ipVersion: 6, payloadBytes: 5, paddingBytes: 4 }).subarray(14)],
+  ] as const
+) {
+  Deno.test(`Reframer.write() keeps Ethernet addresses, makes others up, and keeps what follows IPv${ipVersion}`, () => {
+    const reframer = new Reframer();
+    const facts = new FrameFacts();
+    const packet = new CapturePacket();
+    for (const { what, linkType, header } of linksOf(body.length - 4, ipVersion).slice(1)) {
+      packet.bytes = Uint8Array.from([...header, ...body]);
+      packet.capturedBytes = packet.bytes.length - 2;
+      packet.linkType = linkType;
+      facts.read(packet.bytes, 0, packet.capturedBytes, packet.bytes.length + 7, linkType);
+      reframer.write(packet, facts);
+      const addresses = linkType === 1 ? "02000000000b02000000000a" : "020000000001020000000002";
+      const frame = reframer.bytes.subarray(0, facts.capturedFrameBytes);
+      assertEquals(frame.toHex(), addresses + type + body.subarray(0, body.length - 2).toHex(), what);
+      assertEquals(
+        [facts.frameBytes, facts.isReframed, facts.ipVersion],
+        [14 + body.length + 7, true, ipVersion],
+        what,
+      );
+    }
+  });
+}
 
 Deno.test("Reframer.write() makes room for packets longer than it was made for", () => {
   const reframer = new Reframer();
@@ -92,8 +103,8 @@ Deno.test("Reframer.write() makes room for packets longer than it was made for",
   assertEquals(reframer.bytes.subarray(14, 1_000_014), packet.bytes);
 });
 
-Deno.test("protocols other than IPv4 bypass the tunnel behind tags, too", async () => {
-  const records = [0x0806, 0x86dd, 0x88cc].map((etherType, fraction) => {
+Deno.test("protocols other than IPv4 and IPv6 bypass the tunnel behind tags, too", async () => {
+  const records = [0x0806, 0x8809, 0x88cc].map((etherType, fraction) => {
     const bytes = new Uint8Array(64).fill(0x60);
     bytes.set([0x81, 0, 0, 1, etherType >> 8, etherType & 0xff], 12);
     return { seconds: 1, fraction, bytes };

@@ -11,6 +11,7 @@
 
 import { type ByteSource, type CaptureReader, linkTypeName, openCapture } from "../capture/mod.ts";
 import type { ResolvedConfig } from "../config/resolve.ts";
+import type { Config } from "../config/schema.ts";
 import { priceOf, type Profile } from "../cost/profile.ts";
 import { ENGINES } from "../crypto/engines.ts";
 import type { EngineName } from "../crypto/aead.ts";
@@ -18,23 +19,22 @@ import { type SecurityAssociation, testSecurityAssociation } from "../esp/sa.ts"
 import { Delivery } from "../ledger/delivery.ts";
 import { brokenLaws } from "../ledger/laws.ts";
 import { type Fold, Ledger } from "../ledger/ledger.ts";
+import { REASON } from "../ledger/schema.ts";
 import { PS_PER_NS } from "../ledger/units.ts";
 import { Tally } from "../ledger/tally.ts";
 import { Engine } from "../sim/engine.ts";
+import type { Skb } from "../skb/skb.ts";
 import type { BufferProbe } from "../stages/host.ts";
 import { isLinkTypeFollowed } from "../wire/link_layer.ts";
-import { buildForwardPath, type ForwardPath } from "./forward_path.ts";
+import { UnplayableError } from "./errors.ts";
 import { FrameSink, type FrameWriter } from "./frame_sink.ts";
 import { HashingSource } from "./hashing_source.ts";
 import { localityOf, needsSurvey, surveyBusiestSender } from "./locality.ts";
-import { Traffic } from "./traffic.ts";
-import { replayWarnings } from "./warnings.ts";
+import { type Player, PLAYERS } from "./players.ts";
+import { type Reopened, RepeatedReader } from "./repeat.ts";
+import { type PacketCounts, replayWarnings, type RunOutcome } from "./warnings.ts";
 
-/** The capture can be read, but the path can play nothing of it. */
-export class UnplayableError extends Error {
-  /** Name of the class. */
-  override name = "UnplayableError";
-}
+export { UnplayableError } from "./errors.ts";
 
 /** A byte source that holds something open. */
 export interface OpenInput extends ByteSource {
@@ -68,6 +68,8 @@ export interface ReplayRequest {
   readonly probe?: BufferProbe;
   /** Poison freed memory (tests). */
   readonly poison?: boolean;
+  /** Size of the window through which the capture is read (tests: the run does not depend on it). */
+  readonly windowBytes?: number;
 }
 
 /** What came out of a run. */
@@ -107,89 +109,118 @@ export interface Run {
  * @throws {UnplayableError} when it holds nothing that the path can play.
  */
 export async function replay(request: ReplayRequest): Promise<Run> {
-  const { input } = request;
+  const { input, windowBytes } = request;
   const { config } = request.resolved;
   const survey = needsSurvey(config) ? await surveyInput(input) : undefined;
   const opened = await input.open();
+  let repeated: RepeatedReader | null = null;
   try {
     const source = new HashingSource(opened);
-    const reader = await openCapture(source, input.name);
-    const model = new Model(request, reader, survey);
+    const reader = await openCapture(source, input.name, windowBytes);
+    if (config.repeat > 1) repeated = new RepeatedReader(reader, config.repeat, () => reopen(input, windowBytes));
+    const model = new Model(request, reader, repeated, survey);
     await model.drive();
-    requirePlayable(input.name, reader, model.traffic);
+    requirePlayable(input.name, reader, model.player.arrivals, config);
     return model.finish(await source.sha256());
   } finally {
     opened.close();
+    repeated?.close();
   }
+}
 
-  async function surveyInput(input: CaptureInput): Promise<number | undefined> {
-    const opened = await input.open();
-    try {
-      return await surveyBusiestSender(await openCapture(opened, input.name));
-    } finally {
-      opened.close();
-    }
+/** How many times a run of this configuration opens its capture, at least; more than 2 count as 2. */
+export function timesOpened(config: Config): number {
+  return (needsSurvey(config) ? 1 : 0) + Math.min(config.repeat, 2);
+}
+
+async function surveyInput(input: CaptureInput): Promise<string | undefined> {
+  const { reader, close } = await reopen(input);
+  try {
+    return await surveyBusiestSender(reader);
+  } finally {
+    close();
+  }
+}
+
+async function reopen(input: CaptureInput, windowBytes?: number): Promise<Reopened> {
+  const opened = await input.open();
+  const close = (): void => opened.close();
+  try {
+    return { reader: await openCapture(opened, input.name, windowBytes), close };
+  } catch (error) {
+    close();
+    throw error;
   }
 }
 
 /** Everything that one run is made of. */
 class Model {
-  readonly traffic: Traffic;
+  readonly player: Player;
   readonly #engine = new Engine();
   readonly #tally = new Tally();
   readonly #delivery = new Delivery();
   readonly #ledger: Ledger;
-  readonly #path: ForwardPath;
   readonly #sa: SecurityAssociation;
   readonly #engineName: EngineName | undefined;
   readonly #sink: FrameSink | null;
 
-  constructor(readonly request: ReplayRequest, readonly reader: CaptureReader, survey: number | undefined) {
+  /** `repeated` reads the same capture as `reader`, several times; null for once. */
+  constructor(
+    readonly request: ReplayRequest,
+    readonly reader: CaptureReader,
+    readonly repeated: RepeatedReader | null,
+    survey: string | undefined,
+  ) {
     const { config } = request.resolved;
     const { frames = null, check = false, folds = [], probe = null, poison = false } = request;
     this.#ledger = new Ledger(priceOf(request.profile), [this.#tally, this.#delivery, ...folds]);
-    this.#sa = testSecurityAssociation(config.seed);
+    this.#sa = testSecurityAssociation(config);
     const looked = frames !== null || check;
     this.#engineName = config.engine === "auto" ? (looked ? "noble" : undefined) : config.engine;
     const aead = this.#engineName === undefined ? null : this.#sa.aead(ENGINES[this.#engineName]);
     const judge = check && aead !== null && this.#engineName !== "skip" ? aead : null;
     this.#sink = looked ? new FrameSink(() => reader.t0EpochNs ?? 0n, frames, judge, this.#sa) : null;
-    this.#path = buildForwardPath({
+    const parts = {
       config,
       engine: this.#engine,
       ledger: this.#ledger,
       sa: this.#sa,
       aead,
-      tap: this.#sink === null ? null : (skb, tNs) => this.#sink!.take(this.#path.host.skbs, skb, tNs),
+      tap: this.#sink === null ? null : (skb: Skb, tNs: number) => this.#sink!.take(this.player.host.skbs, skb, tNs),
       probe,
       poison,
-    });
-    const { host, ring } = this.#path;
-    const ports = { engine: this.#engine, ledger: this.#ledger, memory: host.skbs.memory, ring, gate: host.gate };
-    this.traffic = new Traffic(reader, ports, {
+    };
+    this.player = PLAYERS[config.path](parts, {
+      reader: repeated ?? reader,
+      name: request.input.name,
       isLocal: localityOf(config, survey),
-      mtu: config.mtu,
-      verifyChecksums: config.gro === "on" && config.nic_rx_csum === "on",
+      pass: repeated === null ? null : () => repeated.pass,
     });
   }
 
   /** Runs until everything that arrived has left, reading the capture as it goes. */
   async drive(): Promise<void> {
     this.#engine.paused = true;
-    while (this.#engine.paused || !this.#engine.run()) this.traffic.resume(await this.reader.fill());
+    const reader = this.repeated ?? this.reader;
+    while (this.#engine.paused || !this.#engine.run()) this.player.traffic.resume(await reader.fill());
+  }
+
+  #outcome(): RunOutcome {
+    const tooLarge = this.#tally.sum({ event: "drop", reason: REASON.pmtu }).count;
+    return { delivery: this.#delivery, tooLarge };
   }
 
   finish(captureSha256: string): Run {
     const { resolved, profile, check = false, input } = this.request;
-    const { host, gro, qdisc, ring } = this.#path;
-    this.#path.release();
+    const { host } = this.player;
+    this.player.release();
     this.#ledger.finish();
     this.#sink?.finish();
     const elapsedNs = Math.max(this.#delivery.lastSendNs, host.cpu.nowNs);
     const busyPs = host.cpu.busyNs * PS_PER_NS + host.cpu.busyPs;
     const broken = brokenLaws(this.#tally, {
-      heldPackets: gro.heldPackets + ring.length + qdisc.length,
-      queuedPackets: qdisc.length,
+      heldPackets: this.player.heldPackets(),
+      queuedPackets: this.player.queuedPackets(),
       busyPs,
       elapsedNs: elapsedNs + 1,
       cpus: 1,
@@ -208,24 +239,23 @@ class Model {
       delivery: this.#delivery,
       busyNs: [busyPs / PS_PER_NS],
       elapsedNs,
-      warnings: replayWarnings(this.reader, this.traffic, this.#delivery, resolved, check ? [] : broken),
+      warnings: replayWarnings(this.reader, this.player.arrivals, this.#outcome(), resolved, check ? [] : broken),
       failures,
     };
   }
 }
 
 /** A capture with packets, none of which the path can play, is refused. */
-function requirePlayable(name: string, reader: CaptureReader, traffic: Traffic): void {
+function requirePlayable(name: string, reader: CaptureReader, counts: PacketCounts, config: Config): void {
   const read = reader.linkTypes.reduce((sum, link) => sum + link.packets, 0);
-  if (read === 0 || traffic.packets > 0) return;
+  if (read === 0 || counts.packets > 0) return;
   if (!reader.linkTypes.some(({ linkType }) => isLinkTypeFollowed(linkType))) {
     const names = reader.linkTypes.map(({ linkType }) => linkTypeName(linkType)).join(", ");
     throw new UnplayableError(`Cannot replay ${name}: its link type is not understood (${names})`);
   }
-  if (traffic.oddities.ignored > 0) {
-    throw new UnplayableError(`Cannot replay ${name}: none of its packets comes from our host (tunnel=local)`);
+  if (counts.oddities.ignored > 0) {
+    const why = config.path === "forward" ? "tunnel=local" : `path=${config.path}`;
+    throw new UnplayableError(`Cannot replay ${name}: none of its packets comes from our host (${why})`);
   }
-  const { ipv6 } = traffic.oddities;
-  const why = ipv6 > 0 ? ` (it holds ${ipv6} IPv6 packets)` : "";
-  throw new UnplayableError(`Cannot replay ${name}: there is no IPv4 packet in it${why}`);
+  throw new UnplayableError(`Cannot replay ${name}: there is no IP packet in it`);
 }

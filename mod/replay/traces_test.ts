@@ -9,6 +9,7 @@ import { SUMMARY_COLUMNS } from "../report/summary.ts";
 import type { CaptureInput, Run } from "./run.ts";
 
 const FIXTURE = Deno.readFileSync(new URL("../../fixtures/bulk-tcp-ipv4.pcap", import.meta.url));
+const SUPER_PACKETS = Deno.readFileSync(new URL("../../fixtures/offloads-tcp-ipv4.pcap", import.meta.url));
 
 interface Traced {
   run: Run;
@@ -46,8 +47,15 @@ function mixed(): Uint8Array[] {
     new Uint8Array(60).fill(7),
     tcpFrame({ window: 9 }),
   ];
-  return [...bulk(50), ...others, ...bulk(80, { sequence: 80_000, id: 60, sourcePort: 40001 })];
+  const small = bulk(40, { payloadBytes: 300, sourcePort: 40002 });
+  return [...bulk(50), ...others, ...bulk(80, { sequence: 80_000, id: 60, sourcePort: 40001 }), ...small];
 }
+
+const INPUTS: [string, CaptureInput][] = [
+  ["the fixture", inputOf(FIXTURE)],
+  ["super-packets", inputOf(SUPER_PACKETS)],
+  ["mixed frames", captureOf(mixed())],
+];
 
 const RUNS: [string, string, string[]][] = [
   ["baseline", "baseline", []],
@@ -55,10 +63,14 @@ const RUNS: [string, string, string[]][] = [
   ["nocopy-gro, checksums by the CPU, 6.1", "nocopy-gro", ["nic_rx_csum=off", "era=6.1"]],
   ["a slow link", "nocopy", ["link_gbps=0.2", "tx_ring=4", "qdisc_limit=20"]],
   ["packets too large", "nocopy-gro", ["oversize=drop"]],
+  ["re-cut", "nocopy-gro", ["oversize=mss", "era=6.1"]],
+  ["re-cut, frames lost at a full ring", "nocopy-gro", ["oversize=mss", "pace=rate:20", "rx_ring=8", "mtu=700"]],
+  ["segments lost at a full queue", "nocopy", ["pace=line", "link_gbps=1", "tx_ring=4", "qdisc_limit=20"]],
+  ["three passes as stamped", "nocopy-gro", ["pace=capture*8", "repeat=3", "rx_ring=16", "gso=l2"]],
 ];
 
 for (const [name, preset, sets] of RUNS) {
-  for (const [what, input] of [["the fixture", inputOf(FIXTURE)], ["mixed frames", captureOf(mixed())]] as const) {
+  for (const [what, input] of INPUTS) {
     Deno.test(`packets.csv sums to summary.csv, column by column (${name}, ${what})`, async () => {
       const { run, packets } = await traced(input, preset, sets);
       assertEquals(run.failures, []);

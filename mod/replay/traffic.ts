@@ -1,242 +1,161 @@
 /**
- * Traffic: captured packets become frames that arrive at NIC 0 (`pace=max`).
+ * Traffic: the packets of a capture arrive where a path begins, each in an event of its own.
  *
- * A frame is offered as soon as the ring has a slot and the gate is open, so nothing is lost and the CPU or the link sets
- * the pace. The capture is read a window at a time: when a window is used up the engine pauses, and the arrivals that were
- * due happen, at the time they were due, once more has been read.
+ * Under `pace=max` one comes as soon as there is room for it, so nothing is lost and the CPU or the link sets the pace. Under
+ * the other paces it comes when the clock says so (`pace.ts`); a NIC then loses what it has no room for (`nic_entrance.ts`),
+ * and a process that cannot write waits.
  *
- * What the capture lacks is made up here, and counted for the warnings: bytes cut off by the snap length are filled in,
- * and a checksum that covers them, or that was left to a NIC (only the pseudo-header's sum is there), is completed. What was
- * captured with another link layer than plain Ethernet arrives re-framed (`reframe.ts`).
+ * The capture is read a window at a time. When a window is used up the engine pauses, always in the middle of an arrival
+ * event and never in that of anything else, and the event goes on once more has been read: so a run does not depend on where
+ * windows end.
+ *
+ * ```ts
+ * const traffic = new Traffic(reader, engine, arrivals, entrance, options);
+ * engine.paused = true;
+ * while (engine.paused || !engine.run()) traffic.resume(await reader.fill());
+ * ```
  *
  * @module
  */
 
 import { CapturePacket, type CaptureReader } from "../capture/mod.ts";
-import type { Ledger } from "../ledger/ledger.ts";
-import { EVENT, NONE, REASON, STAGE } from "../ledger/schema.ts";
-import type { Engine } from "../sim/engine.ts";
-import { RX_BUFFER_BYTES, RxFrame, writeFrame } from "../skb/dma.ts";
-import type { Memory } from "../skb/memory.ts";
-import type { IngressGate } from "../stages/ingress_gate.ts";
-import type { RxRing } from "../stages/rx_ring.ts";
-import { get16, set16 } from "../wire/bytes.ts";
-import { combine, finish, partialSum, pseudoHeaderSumIpv4 } from "../wire/checksum.ts";
-import { ETH_HLEN, ETHERTYPE_IPV4, ETHERTYPE_IPV6, VLAN_HLEN } from "../wire/ethernet.ts";
-import { FlowTable } from "../wire/flow_table.ts";
-import { FrameFacts } from "../wire/frame_facts.ts";
-import { PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ip_protocol.ts";
-import { isLinkTypeFollowed } from "../wire/link_layer.ts";
-import { OFFSET_CHECKSUM as TCP_OFFSET_CHECKSUM } from "../wire/tcp.ts";
-import { holdsOnlyPseudoHeaderSum } from "../wire/transport_checksum.ts";
-import { OFFSET_CHECKSUM as UDP_OFFSET_CHECKSUM } from "../wire/udp.ts";
-import type { IsLocal } from "./locality.ts";
-import { Reframer } from "./reframe.ts";
+import type { Actor, Engine } from "../sim/engine.ts";
+import { UnplayableError } from "./errors.ts";
+import type { Oddities } from "./oddities.ts";
+import { type ArrivalClock, LATEST_NS } from "./pace.ts";
 
-/** Counts of what was odd about the capture. */
-export interface Oddities {
-  /** Packets with bytes missing. */
-  cut: number;
-  /** Packets whose checksum had been left to a NIC. */
-  checksumLeft: number;
-  /** Packets above what the device can receive. */
-  aboveMtu: number;
-  /** IPv6 packets, which no path plays yet. */
-  ipv6: number;
-  /** Packets of link types that are not understood. */
-  otherLink: number;
-  /** IPv4 packets that were captured with another link layer than plain Ethernet. */
-  reframed: number;
-  /** Packets that do not come from our host. */
-  ignored: number;
+/** Turns packets into what arrives, one after the other. */
+export interface ArrivalSource<Item> {
+  /** IP packets that arrived, damaged ones included. */
+  readonly packets: number;
+  /** What was odd about the packets so far. */
+  readonly oddities: Readonly<Oddities>;
+  /** Something of the packet that was read last is still to arrive. */
+  readonly isPending: boolean;
+  /** What the next arrival takes on the wire; 0 when it takes nothing. */
+  readonly wireBytes: number;
+  /** Takes a packet; nothing of the one before is pending. */
+  read(packet: CapturePacket): void;
+  /** The capture is over: what has waited is pending now. */
+  finish(): void;
+  /** The next arrival, at `nowNs`, or undefined where a packet arrives that brings nothing. */
+  next(nowNs: number): Item | undefined;
 }
 
-/** Where the frames go. */
-export interface TrafficPorts {
-  readonly engine: Engine;
-  readonly ledger: Ledger;
-  readonly memory: Memory;
-  readonly ring: RxRing;
-  readonly gate: IngressGate;
+/** Where a path begins. */
+export interface Entrance<Item> {
+  /** There is room for another item. */
+  readonly hasRoom: boolean;
+  /** Called when there may be room again, with the time. */
+  onRoom: (nowNs: number) => void;
+  /** Takes an item over, or where there is no room for it loses it, at `nowNs`. */
+  put(item: Item, nowNs: number): void;
+  /** Nothing more comes. */
+  end(nowNs: number): void;
 }
 
-/** What to do with them. */
+/** When arrivals happen. */
 export interface TrafficOptions {
-  readonly isLocal: IsLocal;
-  /** MTU of the receiving device. */
-  readonly mtu: number;
-  /** The NIC verifies checksums, and somebody wants to know. */
-  readonly verifyChecksums: boolean;
+  /** Says when items arrive; null for as soon as there is room. */
+  readonly clock: ArrivalClock | null;
+  /** An item whose time has come waits until there is room, too. */
+  readonly waitsForRoom: boolean;
+  /** What the user called the capture, for messages. */
+  readonly captureName: string;
 }
 
-/** Offers the packets of one capture. */
-export class Traffic {
-  /** IPv4 packets offered, damaged ones included. */
-  packets = 0;
-  readonly oddities: Oddities = {
-    cut: 0,
-    checksumLeft: 0,
-    aboveMtu: 0,
-    ipv6: 0,
-    otherLink: 0,
-    reframed: 0,
-    ignored: 0,
-  };
-
+/** Lets the packets of one capture arrive. */
+export class Traffic<Item> implements Actor {
   readonly #packet = new CapturePacket();
-  readonly #facts = new FrameFacts();
-  readonly #flows = new FlowTable();
-  readonly #reframer = new Reframer();
-  /** Flow of the packet at hand, NONE when it has none. */
-  #flow = NONE;
-  #loaded = false;
-  #ended = false;
-  #offering = false;
+  /** When the next arrival is due. */
   #dueNs = 0;
+  /** The engine will wake it. */
+  #isScheduled = false;
+  /** When the event began that goes on after more has been read. */
+  #pausedNs = 0;
+  #hasEnded = false;
+  #isOver = false;
 
-  constructor(readonly reader: CaptureReader, readonly ports: TrafficPorts, readonly options: TrafficOptions) {
-    ports.ring.onRoom = (nowNs) => this.offer(nowNs);
-    ports.gate.onOpen = () => this.offer(ports.ledger.nowNs);
+  constructor(
+    readonly reader: CaptureReader,
+    readonly engine: Engine,
+    readonly arrivals: ArrivalSource<Item>,
+    readonly entrance: Entrance<Item>,
+    readonly options: TrafficOptions,
+  ) {
+    if (options.clock !== null && !options.waitsForRoom) return;
+    entrance.onRoom = (nowNs) => this.#schedule(nowNs);
   }
 
-  /** Lets frames arrive at `nowNs` as long as there is room for them. */
-  offer(nowNs: number): void {
-    if (this.#offering) return;
-    this.#offering = true;
-    const { gate, ring } = this.ports;
-    while (gate.isOpen && ring.hasRoom && this.#load(nowNs)) {
-      this.#loaded = false;
-      this.#arrive(nowNs);
-    }
-    this.#offering = false;
+  /** There may be room for an item, or its time has come. */
+  wake(nowNs: number): void {
+    this.#isScheduled = false;
+    this.#play(nowNs);
   }
 
   /** Goes on after more of the capture has been read, or none was left. */
   resume(more: boolean): void {
-    this.#ended = !more;
-    this.ports.engine.paused = false;
-    this.offer(this.#dueNs);
+    this.#hasEnded = !more;
+    this.engine.paused = false;
+    this.#play(this.#pausedNs);
   }
 
-  /** Makes sure a packet is loaded; pauses the engine when the window is used up. */
+  #schedule(timeNs: number): void {
+    if (this.#isScheduled || (this.#isOver && !this.arrivals.isPending)) return;
+    this.#isScheduled = true;
+    this.engine.schedule(timeNs, this);
+  }
+
+  /** Lets arrive what can at `nowNs`. */
+  #play(nowNs: number): void {
+    const { arrivals, entrance } = this;
+    if (this.#isOver && !arrivals.isPending) return;
+    while (arrivals.isPending || this.#load(nowNs)) {
+      if (!this.#mayArrive(nowNs)) return;
+      const item = arrivals.next(nowNs);
+      if (item !== undefined) entrance.put(item, nowNs);
+      if (arrivals.isPending) this.#setDue(nowNs);
+    }
+    if (this.#isOver) entrance.end(nowNs);
+  }
+
+  /** Takes the next packet; pauses the engine when the window is used up. */
   #load(nowNs: number): boolean {
-    if (this.#loaded) return true;
-    if (this.#ended || this.ports.engine.paused) return false;
-    this.#loaded = this.reader.next(this.#packet);
-    if (this.#loaded) return true;
-    this.ports.engine.paused = true;
-    this.#dueNs = nowNs;
-    return false;
-  }
-
-  #arrive(nowNs: number): void {
-    const packet = this.#packet;
-    const facts = this.#facts;
-    const packetBytes = Math.max(packet.capturedBytes, packet.originalBytes);
-    facts.read(packet.bytes, packet.offset, packet.capturedBytes, packetBytes, packet.linkType);
-    this.#flow = facts.isIpv4 ? this.#flowOf(facts) : NONE;
-    if (!isLinkTypeFollowed(packet.linkType)) {
-      this.oddities.otherLink += 1;
-      return this.#note(nowNs, EVENT.arrive, REASON.ignored, packetBytes);
-    }
-    const { frameBytes } = facts;
-    const isIpv4 = facts.etherType === ETHERTYPE_IPV4;
-    if (isIpv4 && !this.options.isLocal(facts.source)) {
-      this.oddities.ignored += 1;
-      return this.#note(nowNs, EVENT.arrive, REASON.ignored, frameBytes);
-    }
-    if (isIpv4) this.packets += 1;
-    if (isIpv4 && facts.isReframed) this.oddities.reframed += 1;
-    if (facts.etherType === ETHERTYPE_IPV6) this.oddities.ipv6 += 1;
-    this.#note(nowNs, EVENT.arrive, isIpv4 ? REASON.none : REASON.bypass, frameBytes);
-    if (frameBytes < ETH_HLEN || frameBytes > this.options.mtu + ETH_HLEN + VLAN_HLEN) {
-      return this.#refuse(nowNs, isIpv4, frameBytes);
-    }
-    this.ports.gate.enter();
-    this.ports.ring.arrive(this.#makeFrame(frameBytes), nowNs);
-  }
-
-  /** The device cannot receive it: it goes no further than where it arrived. */
-  #refuse(nowNs: number, isIpv4: boolean, frameBytes: number): void {
-    if (frameBytes > this.options.mtu) this.oddities.aboveMtu += 1;
-    if (isIpv4) this.#note(nowNs, EVENT.drop, REASON.aboveMtu, frameBytes);
-    else this.#note(nowNs, EVENT.deliver, REASON.bypass, frameBytes);
-  }
-
-  #note(nowNs: number, event: number, reason: number, bytes: number): void {
-    const { index } = this.#packet;
-    const payload = reason === REASON.ignored ? 0 : this.#facts.payloadBytes;
-    this.ports.ledger.writeDevice(nowNs, STAGE["rx-ring"], event, reason, index, NONE, bytes, 1, payload, this.#flow);
-  }
-
-  #flowOf(facts: FrameFacts): number {
-    return this.#flows.find(facts.source, facts.destination, facts.sourcePort, facts.destinationPort, facts.protocol);
-  }
-
-  #makeFrame(frameBytes: number): RxFrame {
-    const { memory } = this.ports;
-    const packet = this.#packet;
-    const facts = this.#facts;
-    const frame = new RxFrame();
-    frame.packet = packet.index;
-    if (facts.isReframed) {
-      this.#reframer.write(packet, facts);
-      writeFrame(memory, frame, this.#reframer.bytes, 0, facts.capturedFrameBytes, frameBytes);
+    if (this.#isOver || this.engine.paused) return false;
+    if (this.reader.next(this.#packet)) {
+      this.arrivals.read(this.#packet);
+    } else if (this.#hasEnded) {
+      this.#isOver = true;
+      this.arrivals.finish();
+      if (!this.arrivals.isPending) return false;
     } else {
-      writeFrame(memory, frame, packet.bytes, packet.offset, packet.capturedBytes, frameBytes);
+      this.engine.paused = true;
+      this.#pausedNs = nowNs;
+      return false;
     }
-    if (!facts.isIpv4) return frame;
-    frame.payloadBytes = facts.payloadBytes;
-    frame.flow = this.#flow;
-    frame.hash = this.#flows.hash;
-    this.#judgeChecksum(frame, frameBytes);
-    return frame;
+    this.#setDue(nowNs);
+    return true;
   }
 
-  /** Completes a checksum that the capture cannot have right, and verifies the others where the NIC does. */
-  #judgeChecksum(frame: RxFrame, frameBytes: number): void {
-    const { u8 } = this.ports.memory;
-    const facts = this.#facts;
-    const cut = facts.capturedFrameBytes < frameBytes;
-    if (cut) this.oddities.cut += 1;
-    const field = checksumField(facts);
-    if (field < 0) return;
-    const ipAt = frame.buffers[0]!.at + facts.ipAt - facts.frameAt;
-    const left = !cut && holdsOnlyPseudoHeaderSum(u8, ipAt, facts.transportBytes);
-    if (left) this.oddities.checksumLeft += 1;
-    const transportOffset = facts.transportAt - facts.frameAt;
-    const fieldAt = frame.buffers[0]!.at + transportOffset + field;
-    if (cut || left) {
-      set16(u8, fieldAt, 0);
-      const checksum = finish(transportSum(u8, frame, facts, transportOffset));
-      // A UDP checksum of 0 would say that there is none (RFC 768).
-      set16(u8, fieldAt, checksum === 0 && facts.protocol === PROTOCOL_UDP ? 0xffff : checksum);
+  #setDue(nowNs: number): void {
+    const { clock, captureName } = this.options;
+    if (clock === null) return;
+    this.#dueNs = Math.max(nowNs, clock.arrivalNs(this.arrivals.wireBytes, this.#packet.timeNs));
+    if (this.#dueNs <= LATEST_NS) return;
+    throw new UnplayableError(
+      `Cannot replay ${captureName} at this pace: packet ${
+        this.#packet.index + 1
+      } arrives more than 52 days after the ` +
+        "first (pace=capture*N plays N times as fast)",
+    );
+  }
+
+  #mayArrive(nowNs: number): boolean {
+    const { clock, waitsForRoom } = this.options;
+    if (clock !== null && this.#dueNs > nowNs) {
+      this.#schedule(this.#dueNs);
+      return false;
     }
-    if (!this.options.verifyChecksums) return;
-    const none = facts.protocol === PROTOCOL_UDP && get16(u8, fieldAt) === 0;
-    frame.checksumGood = none || transportSum(u8, frame, facts, transportOffset) === 0xffff;
+    return (clock !== null && !waitsForRoom) || this.entrance.hasRoom;
   }
-}
-
-/** Offset of the checksum of an unfragmented TCP or UDP packet behind its IP header; NONE where there is none. */
-function checksumField(facts: FrameFacts): number {
-  if (facts.isFragment) return NONE;
-  if (facts.protocol === PROTOCOL_TCP && facts.transportBytes >= TCP_OFFSET_CHECKSUM + 2) return TCP_OFFSET_CHECKSUM;
-  if (facts.protocol === PROTOCOL_UDP && facts.transportBytes >= UDP_OFFSET_CHECKSUM + 2) return UDP_OFFSET_CHECKSUM;
-  return NONE;
-}
-
-/** Sum over pseudo-header and transport bytes, which begin at `offset` in the frame and go on from buffer to buffer. */
-function transportSum(u8: Uint8Array, frame: RxFrame, facts: FrameFacts, offset: number): number {
-  const { source, destination, protocol, transportBytes } = facts;
-  let sum = pseudoHeaderSumIpv4(source, destination, protocol, transportBytes);
-  for (let done = 0; done < transportBytes;) {
-    const at = offset + done;
-    const inBuffer = at % RX_BUFFER_BYTES;
-    const bytes = Math.min(RX_BUFFER_BYTES - inBuffer, transportBytes - done);
-    const buffer = frame.buffers[(at - inBuffer) / RX_BUFFER_BYTES]!;
-    sum = combine(sum, partialSum(u8, buffer.at + inBuffer, bytes), done);
-    done += bytes;
-  }
-  return sum;
 }

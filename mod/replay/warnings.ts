@@ -6,25 +6,80 @@
 
 import { type CaptureReader, linkTypeName } from "../capture/mod.ts";
 import type { ResolvedConfig } from "../config/resolve.ts";
+import type { Config } from "../config/schema.ts";
 import type { Delivery } from "../ledger/delivery.ts";
 import { ETH_HLEN } from "../wire/ethernet.ts";
 import { isLinkTypeFollowed } from "../wire/link_layer.ts";
-import type { Traffic } from "./traffic.ts";
+import type { Oddities } from "./oddities.ts";
 
 /** A run shorter than this many fillings of the ring says little about the steady state (design, section 3). */
 const RING_FILLINGS = 20;
+/** Layouts that put super-packets into pages anyway. */
+const PAGED_LAYOUTS: ReadonlySet<string> = new Set(["page-frag", "virtio"]);
+
+/** What is known about the packets of a run. */
+export interface PacketCounts {
+  /** IP packets that arrived. */
+  readonly packets: number;
+  /** What was odd about them. */
+  readonly oddities: Readonly<Oddities>;
+}
+
+/** How a run ended. */
+export interface RunOutcome {
+  /** Arrivals and departures. */
+  readonly delivery: Delivery;
+  /** Packets dropped because ESP makes them larger than the MTU. */
+  readonly tooLarge: number;
+}
 
 /** All warnings of a run, those of reading and configuration first. */
 export function replayWarnings(
   reader: CaptureReader,
-  traffic: Traffic,
-  delivery: Delivery,
+  { packets, oddities }: PacketCounts,
+  { delivery, tooLarge }: RunOutcome,
   resolved: ResolvedConfig,
   brokenLaws: readonly string[],
 ): string[] {
   const { config } = resolved;
-  const { oddities, packets } = traffic;
   const warnings = [...reader.warnings, ...resolved.warnings];
+  if (config.path === "forward" && config.mode === "transport") {
+    warnings.push(
+      "mode=transport is unusual on a gateway (path=forward): packets keep the addresses of their hosts, so it is the " +
+        "receiving host that must decrypt them",
+    );
+  }
+  warnings.push(...captureWarnings(reader, oddities, config));
+  const grown = delivery.longestFrameBytes - ETH_HLEN;
+  if (config.oversize === "grow" && grown > config.mtu) {
+    warnings.push(
+      `ESP makes packets of up to ${grown} bytes: the egress MTU of ${config.mtu} grew to fit (oversize=grow)`,
+    );
+  }
+  if (tooLarge > 0) {
+    const remedy = config.oversize === "drop"
+      ? "; oversize=mss re-cuts TCP as path-MTU discovery would, or grow the MTU"
+      : "";
+    warnings.push(
+      `${tooLarge} packets are dropped: ESP makes them larger than the MTU of ${config.mtu} ` +
+        `(oversize=${config.oversize})${remedy}`,
+    );
+  }
+  warnings.push(...shortRunWarnings(packets, config));
+  return [...warnings, ...brokenLaws];
+}
+
+/** The ring that counts is the one in which packets wait: a local sender has no other than that of the NIC it sends to. */
+function shortRunWarnings(packets: number, config: Config): string[] {
+  const [ring, key] = config.path === "send" ? (["TX", "tx_ring"] as const) : (["RX", "rx_ring"] as const);
+  const needed = RING_FILLINGS * config[key];
+  if (packets >= needed) return [];
+  return [`the run is short: ${packets} packets, ${needed} fill the ${ring} ring ${RING_FILLINGS} times (${key})`];
+}
+
+/** What was odd about the capture, and what was done about it. */
+function captureWarnings(reader: CaptureReader, oddities: Readonly<Oddities>, config: Config): string[] {
+  const warnings: string[] = [];
   const warn = (count: number, sentence: string): void => {
     if (count > 0) warnings.push(`${count} ${sentence}`);
   };
@@ -35,22 +90,14 @@ export function replayWarnings(
     oddities.reframed,
     "packets were captured with tags or another link layer: they arrive as plain Ethernet frames",
   );
-  warn(oddities.ipv6, "IPv6 packets bypass the tunnel: IPv6 is not built yet");
-  warn(
-    oddities.aboveMtu,
-    `packets are larger than the MTU of ${config.mtu} (super-packets of a host with offloads): dropped`,
-  );
+  const larger = `packets are larger than the MTU of ${config.mtu} (super-packets of a host with offloads)`;
+  const pages = PAGED_LAYOUTS.has(config.rx_layout) ? "" : `, in page fragments whatever rx_layout=${config.rx_layout}`;
+  warn(oddities.superPackets, `${larger}: they arrive as aggregates of ${oddities.superSegments} segments${pages}`);
+  warn(oddities.aboveMtu, `${larger}: dropped`);
+  warn(oddities.recut, `packets hold more TCP payload than fits into the tunnel: re-cut to its MSS (oversize=mss)`);
   warn(oddities.cut, "packets lack bytes (snap length): filled with a fixed pattern, their checksums count as good");
+  warn(oddities.gaps, "gaps in TCP streams: bytes that the capture lacks are not sent");
+  warn(oddities.incomplete, "datagrams lack fragments in the capture: filled with a fixed pattern");
   warn(oddities.checksumLeft, "packets hold the pseudo-header's checksum only (captured on the sender): completed");
-  const grown = delivery.longestFrameBytes - ETH_HLEN;
-  if (config.oversize === "grow" && grown > config.mtu) {
-    warnings.push(
-      `ESP makes packets of up to ${grown} bytes: the egress MTU of ${config.mtu} grew to fit (oversize=grow)`,
-    );
-  }
-  if (packets < RING_FILLINGS * config.rx_ring) {
-    const needed = RING_FILLINGS * config.rx_ring;
-    warnings.push(`the run is short: ${packets} packets, ${needed} fill the RX ring ${RING_FILLINGS} times (rx_ring)`);
-  }
-  return [...warnings, ...brokenLaws];
+  return warnings;
 }

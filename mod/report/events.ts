@@ -33,6 +33,7 @@ export const EVENTS_COLUMNS: readonly Column<EventView>[] = [
   { name: "cost_ns", decimals: 3, value: ({ block, row }) => block.costPs[row]! / PS_PER_NS },
   { name: "payload_bytes", decimals: 0, value: ({ block, row }) => block.payloadBytes[row] },
   { name: "flow", decimals: 0, value: ({ block, row }) => known(block.flow[row]!) },
+  { name: "steps", decimals: 0, value: ({ block, row }) => block.steps[row] },
 ];
 
 function known(number: number): number | undefined {

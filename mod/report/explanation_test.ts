@@ -132,8 +132,8 @@ gro   skb 5
   12 other packets join skb 3, the last is packet 30: fragment descriptors moved over (skb_gro_receive). No
       byte is copied.
     after   [ headroom 78 | linear 52 | tail (190) ] + frags 1448 x 14   14 packets, gso_size 1448
-  GRO sends it up, 14 packets in it: a packet of the flow ended the aggregate: it was short, flagged, or did
-      not fit (tcp_gro_receive).
+  GRO sends it up, 14 packets in it: a packet of the flow has other TCP options, such as a later timestamp
+      (tcp_gro_receive).
 forward   skb 3, its share among 14 packets
   Routed to the tunnel, time to live decremented (ip_rcv, ip_forward).
   MTU: nothing is too large, with oversize=grow the link takes what comes.
@@ -248,7 +248,7 @@ Deno.test("renderExplanation() of what does not arrive, or passes by, is one lin
   const frames = [tcpFrame(), arp, tcpFrame({ source: 0x01020304, payloadBytes: 0 })];
   assertEquals(
     await storyOf(frames, 2, "nocopy"),
-    "Packet 2 of built.pcap passes by: it is not for ESP (not IPv4). 1 copy, 16 bytes copied (driver-pull 16), cost and time.\n",
+    "Packet 2 of built.pcap passes by: it is not for ESP (not IP). 1 copy, 16 bytes copied (driver-pull 16), cost and time.\n",
   );
   assertEquals(
     await storyOf(frames, 3, "nocopy", ["tunnel=local"]),

@@ -51,6 +51,7 @@ Deno.test("inspectionJson() writes keys in a fixed order, indented by 2 spaces, 
     "tcp": 1,
     "udp": 1,
     "icmp": 0,
+    "icmpv6": 0,
     "esp": 1,
     "other": 0
   },
@@ -69,7 +70,38 @@ Deno.test("inspectionJson() writes keys in a fixed order, indented by 2 spaces, 
       "protocol": "tcp",
       "packets": 1,
       "payload_bytes": 1460,
-      "full_size_segments": 1
+      "full_size_segments": 1,
+      "aggregation": {
+        "tcp_payload_packets": 1,
+        "segments": 1,
+        "super_packets": 0,
+        "in_bursts_as_captured": {
+          "aggregates": 1,
+          "segments_per_aggregate": 1,
+          "merged_packets": 0,
+          "merged_percent": 0,
+          "merged_packets_not_in_linux_4_4": 0,
+          "ends": [
+            {
+              "reason": "ip-checksum",
+              "aggregates": 1
+            }
+          ]
+        },
+        "polled_together": {
+          "aggregates": 1,
+          "segments_per_aggregate": 1,
+          "merged_packets": 0,
+          "merged_percent": 0,
+          "merged_packets_not_in_linux_4_4": 0,
+          "ends": [
+            {
+              "reason": "ip-checksum",
+              "aggregates": 1
+            }
+          ]
+        }
+      }
     },
     {
       "source": "192.0.2.1",
@@ -79,7 +111,8 @@ Deno.test("inspectionJson() writes keys in a fixed order, indented by 2 spaces, 
       "protocol": "udp",
       "packets": 1,
       "payload_bytes": 100,
-      "full_size_segments": null
+      "full_size_segments": null,
+      "aggregation": null
     },
     {
       "source": "192.0.2.1",
@@ -89,7 +122,8 @@ Deno.test("inspectionJson() writes keys in a fixed order, indented by 2 spaces, 
       "protocol": "esp",
       "packets": 1,
       "payload_bytes": 100,
-      "full_size_segments": null
+      "full_size_segments": null,
+      "aggregation": null
     }
   ],
   "checksums": {
@@ -102,14 +136,65 @@ Deno.test("inspectionJson() writes keys in a fixed order, indented by 2 spaces, 
     {
       "path": "forward",
       "playable": true,
-      "why": "3 of its packets are IPv4"
+      "why": "3 of its packets are IPv4, 0 are IPv6"
     }
   ],
   "warnings": [
     "Cannot read small.pcap to its end: it ends inside a packet (153 of 154 bytes), after 3 packets, at byte 1788"
   ],
   "interfaces": [],
-  "reframed": 0
+  "reframed": 0,
+  "esp_sas": [
+    {
+      "source": "192.0.2.1",
+      "destination": "192.0.2.2",
+      "spi": "0x030a1118",
+      "encapsulation": "ip",
+      "packets": 1,
+      "bytes": 100,
+      "first_sequence": 522595636,
+      "last_sequence": 522595636,
+      "gaps": 0,
+      "late": 0
+    }
+  ],
+  "esp_packets_of_other_sas": 0,
+  "aggregation": {
+    "rules": "linux-6.1",
+    "poll_packets_max": 64,
+    "burst_us": 50,
+    "flows_followed_max": 16384,
+    "tcp_payload_packets": 1,
+    "segments": 1,
+    "super_packets": 0,
+    "in_bursts_as_captured": {
+      "aggregates": 1,
+      "segments_per_aggregate": 1,
+      "merged_packets": 0,
+      "merged_percent": 0,
+      "merged_packets_not_in_linux_4_4": 0,
+      "ends": [
+        {
+          "reason": "ip-checksum",
+          "aggregates": 1
+        }
+      ]
+    },
+    "polled_together": {
+      "aggregates": 1,
+      "segments_per_aggregate": 1,
+      "merged_packets": 0,
+      "merged_percent": 0,
+      "merged_packets_not_in_linux_4_4": 0,
+      "ends": [
+        {
+          "reason": "ip-checksum",
+          "aggregates": 1
+        }
+      ]
+    },
+    "packets_of_other_flows": 0
+  }
 }
 `,
   );
@@ -121,7 +206,9 @@ Deno.test("inspectionJson() writes null for what is unknown, and 0 for what is k
   assertEquals([empty.packets, empty.bytes, empty.flows, empty.network.ipv4, empty.top_flows], [0, 0, 0, 0, []]);
   const radio = JSON.parse(inspectionJson(await inspect("x", RECORDS, { linkType: 127 })));
   const inside = [radio.network, radio.transport, radio.fragments, radio.payload_bytes, radio.flows, radio.reframed];
-  assertEquals([...inside, radio.top_flows, radio.checksums], Array(8).fill(null));
+  assertEquals([...inside, radio.top_flows, radio.checksums, radio.aggregation], Array(9).fill(null));
+  assertEquals([radio.esp_sas, radio.esp_packets_of_other_sas], [null, null]);
+  assertEquals([empty.esp_sas, empty.esp_packets_of_other_sas], [[], 0]);
   assertEquals([radio.packets, radio.longest_frame_bytes], [4, 1514]);
   assertEquals(Object.keys(radio), Object.keys(empty));
 });
@@ -141,21 +228,34 @@ Cut            1 (packets that lack bytes)
 
 Network        IPv4 3, IPv6 0, ARP 1, other 0
 Re-framed      0 (tags or another link layer than plain Ethernet)
-IPv4           TCP 1, UDP 1, ICMP 0, ESP 1, other 0
+Transport      TCP 1, UDP 1, ICMP 0, ICMPv6 0, ESP 1, other 0
 Fragments      0
 Checksums      complete 1, pseudo-header only 1, wrong 0, unchecked 1
 Payload        1560 bytes of TCP and UDP
 Flows          3
 
                                                                  full_
-                                                    payload_     size_
-source           destination     protocol  packets     bytes  segments
----------------  --------------  --------  -------  --------  --------
-192.0.2.1:40000  192.0.2.2:5001  tcp             1      1460         1
+                                                    payload_     size_  segments_  segments_
+source           destination     protocol  packets     bytes  segments  in_bursts   together  ended_mostly_by
+---------------  --------------  --------  -------  --------  --------  ---------  ---------  --------------------------------------
+192.0.2.1:40000  192.0.2.2:5001  tcp             1      1460         1       1.00       1.00  IP checksum wrong or left to the NIC 1
 192.0.2.1:40000  192.0.2.2:5001  udp             1       100
 192.0.2.1        192.0.2.2       esp             1       100
 
-Path           forward can play it: 3 of its packets are IPv4
+GRO            of Linux 6.1 would merge 1 TCP packets with payload:
+In bursts      1.00 segments at a time, 0.00 % of packets join (a poll takes what arrives within 50 us, 64 packets at most)
+               what ends aggregates: IP checksum wrong or left to the NIC 1
+Together       1.00 segments at a time, 0.00 % of packets join (every poll takes 64 packets, whatever their stamps)
+               what ends aggregates: IP checksum wrong or left to the NIC 1
+
+ESP SAs        1
+
+                                                             first_      last_
+source     destination  spi         over  packets  bytes   sequence   sequence  gaps  late
+---------  -----------  ----------  ----  -------  -----  ---------  ---------  ----  ----
+192.0.2.1  192.0.2.2    0x030a1118  ip          1    100  522595636  522595636     0     0
+
+Path           forward can play it: 3 of its packets are IPv4, 0 are IPv6
 `,
   );
 });
@@ -175,7 +275,7 @@ Cut            0 (packets that lack bytes)
 
 Network        IPv4 0, IPv6 0, ARP 0, other 0
 Re-framed      0 (tags or another link layer than plain Ethernet)
-IPv4           TCP 0, UDP 0, ICMP 0, ESP 0, other 0
+Transport      TCP 0, UDP 0, ICMP 0, ICMPv6 0, ESP 0, other 0
 Fragments      0
 Checksums      complete 0, pseudo-header only 0, wrong 0, unchecked 0
 Payload        0 bytes of TCP and UDP
@@ -228,6 +328,51 @@ Deno.test("renderInspection() says how many flows there are when it does not lis
   const lines = renderInspection(await inspect("x", records)).split("\n");
   assert(lines.includes("Flows          11, the 10 with the most payload:"));
   assertEquals(lines.filter((line) => line.includes("192.0.2.1:")).length, 10);
+});
+
+/** An ESP packet over IPv6 with its SPI and sequence number, and `bytes` behind them. */
+function espFrame(spi: number, sequence: number, bytes: number = 60): Uint8Array {
+  const payload = [
+    ...[24, 16, 8, 0].map((shift) => (spi >>> shift) & 0xff),
+    0,
+    0,
+    0,
+    sequence,
+    ...Array<number>(bytes).fill(0),
+  ];
+  return buildFrame({ ipVersion: 6, protocol: 50, payload });
+}
+
+Deno.test("renderInspection() lists the SAs with the most bytes and says how many there are", async () => {
+  const records = Array.from(
+    { length: 11 },
+    (_, i) => ({ seconds: 1, fraction: 0, bytes: espFrame(0x100 + i, 1, i % 3) }),
+  );
+  const lines = renderInspection(await inspect("x", records)).split("\n");
+  assert(lines.includes("ESP SAs        11, the 10 with the most bytes:"), lines.join("\n"));
+  const listed = lines.flatMap((line) => line.match(/^2001:db8::1\s+2001:db8::2\s+0x000001(..)\s+ip /)?.[1] ?? []);
+  assertEquals(listed, ["02", "05", "08", "01", "04", "07", "0a", "00", "03", "06"]);
+});
+
+Deno.test("renderInspection() and inspectionJson() say so where there are more SAs than they follow", async () => {
+  const records = Array.from({ length: 1030 }, (_, i) => ({ seconds: 1, fraction: 0, bytes: espFrame(0x1000 + i, 1) }));
+  const inspection = await inspect("x", records);
+  const told =
+    "\nESP SAs        more than 1024, and 6 packets are of others than the first 1024, the 10 with the most bytes:\n";
+  assert(renderInspection(inspection).includes(told), renderInspection(inspection));
+  const json = JSON.parse(inspectionJson(inspection));
+  assertEquals([json.esp_sas.length, json.esp_packets_of_other_sas], [1024, 6]);
+});
+
+Deno.test("renderInspection() puts an IPv6 address in brackets before a port", async () => {
+  const page = renderInspection(
+    await inspect("x", [
+      { seconds: 1, fraction: 0, bytes: buildFrame({ ipVersion: 6 }) },
+      { seconds: 1, fraction: 0, bytes: buildFrame({ ipVersion: 6, protocol: 58 }) },
+    ]),
+  );
+  assert(page.includes("\n[2001:db8::1]:40000  [2001:db8::2]:5001  tcp "), page);
+  assert(page.includes("\n2001:db8::1          2001:db8::2         icmpv6 "), page);
 });
 
 Deno.test("renderInspection() and inspectionJson() print the warning of a damaged capture", async () => {

@@ -33,9 +33,6 @@ export interface Scene {
 /** One sentence, or several that are told on a line each. */
 type Sentence = (row: StoryRow, scene: Scene) => string | string[];
 
-/** Fragments that an skb takes (MAX_SKB_FRAGS). */
-const MAX_FRAGS = 17;
-
 /** Sentences by "event reason", else by "event", a visit by "visit stage". */
 const SENTENCES: Readonly<Record<string, Sentence>> = {
   "arrive": ({ bytes }, { chapter }) =>
@@ -76,8 +73,9 @@ const SENTENCES: Readonly<Record<string, Sentence>> = {
     }.`,
   "tail cow-always": ({ bytes, reason }) =>
     `Trailer of ${bytes} bytes: behind the linear data, because tx_tail=linearize copies until it fits${by(reason)}.`,
-  "tail fragment": ({ bytes, reason }, { shape }) =>
-    `Trailer of ${bytes} bytes: page fragment, because ${whyFragment(shape)}${by(reason)}. Nothing is copied for it.`,
+  "tail fragment": ({ bytes, reason }, { shape, life }) =>
+    `Trailer of ${bytes} bytes: page fragment, because ` +
+    `${whyFragment(shape, life.run.resolved.config.max_skb_frags)}${by(reason)}. Nothing is copied for it.`,
   "tail in-place": ({ bytes, reason }, { shape }) =>
     `Trailer of ${bytes} bytes: in place, because nobody shares the buffer and ${whyInPlace(shape)}${by(reason)}. ` +
     "Nothing is copied for it.",
@@ -92,6 +90,10 @@ const SENTENCES: Readonly<Record<string, Sentence>> = {
       }.`,
   "segment": ({ bytes, skb, into }) =>
     `Its segment is cut from skb ${into}: skb ${skb}, ${bytes} payload bytes behind headers of its own (skb_segment).`,
+  "segment list-segment": ({ bytes, skb, into, reason }) =>
+    skb === into
+      ? `The list of skb ${skb} is taken apart: the packet with ${bytes} payload bytes goes on alone${by(reason)}.`
+      : `It leaves the list of skb ${into} as skb ${skb}, ${bytes} payload bytes behind its own headers${by(reason)}.`,
   "seal": sealSentences,
   "enqueue": ({ count, skb }) => `skb ${skb} waits in the queue, number ${count} of it (pfifo_enqueue).`,
   "dequeue": ({ count, skb }) => `skb ${skb} leaves the queue, ${count} still wait (dequeue_skb).`,
@@ -208,11 +210,11 @@ function qdiscVisit(_: StoryRow, { chapter }: Scene): string {
   return "The queue is empty: bypassed, straight to the driver (__dev_xmit_skb).";
 }
 
-function whyFragment(shape: BufferShape | undefined): string {
+function whyFragment(shape: BufferShape | undefined, maxFrags: number): string {
   if (shape === undefined) return "the tailroom is too small";
   const { frags, linear, bytes, behind } = shape;
   const tailroom = bytes > linear ? "the buffer is nonlinear: tailroom 0" : `the tailroom is ${behind}`;
-  return `${tailroom}, ${frags.length} of ${MAX_FRAGS} frags used`;
+  return `${tailroom}, ${frags.length} of ${maxFrags} frags used`;
 }
 
 function whyInPlace(shape: BufferShape | undefined): string {
@@ -235,19 +237,30 @@ function whatIsTooLarge(shape: BufferShape | undefined, bytes: number): string {
   return `${shape?.bytes ?? bytes} bytes`;
 }
 
-function sealSentences({ bytes, count }: StoryRow, { life, shape, after, chapter }: Scene): string[] {
+function sealSentences({ bytes, count, reason }: StoryRow, { life, shape, after, chapter }: Scene): string[] {
   const { headerBytes, icvBytes } = life.lengths;
+  const { mode, ivBytes } = life.run.sa;
   const headroom = shape === undefined || after === undefined
     ? ""
     : `, headroom ${shape.headroom} to ${after.headroom}`;
+  const pushed = ivBytes > 0 ? "SPI, sequence number and IV" : "SPI and sequence number";
   const where = has(chapter, "copy", "null-cipher") ? "into a new page" : "in place";
+  const icv = icvBytes > 0 ? `ICV of ${icvBytes}` : "no ICV";
   return [
-    `Outer IP header, SPI, sequence number and IV are pushed: ${headerBytes} bytes${headroom} (esp_output).`,
-    `${bytes} bytes are encrypted ${where}, ICV of ${icvBytes}: ${
+    `${
+      mode === "tunnel" ? "Outer IP header, " : ""
+    }${pushed} are pushed: ${headerBytes} bytes${headroom} (esp_output).`,
+    `${bytes} bytes ${SEALED[reason.name] ?? "are encrypted"} ${where}, ${icv}: ${
       plural(count, "scatterlist entry")
     } (crypto_aead_encrypt).`,
   ];
 }
+
+/** What sealing does to bytes, by reason, where it does not encrypt. */
+const SEALED: Readonly<Record<string, string>> = {
+  "null": "pass the null cipher",
+  "null-sha256": "pass the null cipher and are authenticated with HMAC-SHA256-128",
+};
 
 /** What became of the packet, with what it cost: the last line of a story, and the only one where nothing happened to it. */
 export function conclusionOf({ record, run, number, chapters }: PacketLife): string {
@@ -266,7 +279,7 @@ export function conclusionOf({ record, run, number, chapters }: PacketLife): str
   const sums = `${plural(record.copies, "copy")}, ${plural(record.copiedBytes, "byte")} copied` +
     `${parts === "" ? "" : ` (${parts})`}, ${cost}`;
   if (record.outcome === "bypass") {
-    return `Packet ${number} of ${run.captureName} passes by: it is not for ESP (not IPv4). ${sums}.`;
+    return `Packet ${number} of ${run.captureName} passes by: it is not for ESP (not IP). ${sums}.`;
   }
   if (record.outcome === "sent") {
     const latencyNs = (record.tLeaveNs ?? record.tArriveNs) - record.tArriveNs;

@@ -76,7 +76,7 @@ export const SUMMARY_COLUMNS: readonly Column<NumberedRun>[] = [
   number("seed", 0, (run) => run.resolved.config.seed),
   text("version", () => VERSION),
   number("user_copied_bytes", 0, notBuilt),
-  number("crypto_steps", 0, notBuilt),
+  number("crypto_steps", 0, (run) => run.tally.sum({ event: "seal" }).steps + run.tally.sum({ event: "open" }).steps),
   number("tap_esp", 0, notBuilt),
   number("tap_plain", 0, notBuilt),
   number("ignored", 0, (run) => run.tally.sum({ event: "arrive", reason: REASON.ignored }).count),
@@ -130,7 +130,8 @@ function tails(run: Run, reason: number): number {
 
 /** Buffers that tx_tail=fragment had to linearize all the same. */
 function fallbacks(run: Run): number {
-  return tails(run, REASON.cowCloned) + tails(run, REASON.cowFragList) + tails(run, REASON.cowFragsFull);
+  const causes = [REASON.cowCloned, REASON.cowFragLimit, REASON.cowFragList, REASON.cowFragsFull];
+  return causes.reduce((sum, cause) => sum + tails(run, cause), 0);
 }
 
 function busyNs(run: Run): number {

@@ -24,8 +24,11 @@ import type { Ledger } from "../ledger/ledger.ts";
 import { PS_PER_NS } from "../ledger/units.ts";
 import { type Actor, type Engine, EngineError } from "./engine.ts";
 
-/** Softirqs in the order in which they are served (enum in include/linux/interrupt.h, 4.4 and 6.1). */
-export const SOFTIRQ = { netTx: 0, netRx: 1 } as const;
+/**
+ * Softirqs in the order in which they are served (enum in include/linux/interrupt.h, 4.4 and 6.1), and last what a process
+ * does, which runs when no softirq is pending.
+ */
+export const SOFTIRQ = { netTx: 0, netRx: 1, tasklet: 2, process: 3 } as const;
 
 /** Takes an item over at a door; one call is one step. */
 export interface Door<Item> {

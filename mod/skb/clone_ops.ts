@@ -59,6 +59,7 @@ export function pskbCopy(skbs: SkbMemory, skb: Skb): Skb {
   for (const frag of skb.head.frags) twin.head.frags.push(skbs.refFrag(frag));
   twin.head.fragList = skb.head.fragList;
   for (let member = skb.head.fragList; member !== null; member = member.next) member.users += 1;
+  twin.head.hasSharedFrag = skb.head.hasSharedFrag;
   twin.len = skb.len;
   twin.dataLen = skb.dataLen;
   copyPacketState(skb, twin);
@@ -83,5 +84,6 @@ function copyPacketState(from: Skb, to: Skb): void {
   to.transportHeader += shift;
   to.head.gsoSize = from.head.gsoSize;
   to.head.gsoSegs = from.head.gsoSegs;
+  to.head.gsoType = from.head.gsoType;
   to.head.gsoFixedId = from.head.gsoFixedId;
 }

@@ -8,6 +8,7 @@ import type { Block, Memory } from "./memory.ts";
 import { NONE } from "../ledger/schema.ts";
 import type { Skb } from "./skb.ts";
 import type { SkbMemory } from "./skb_memory.ts";
+import { addFrag } from "./paged_ops.ts";
 import { gather } from "./scatterlist.ts";
 
 /** Receive buffer of drivers that split a page in two (ixgbe, igb for MTU 1500). */
@@ -17,17 +18,28 @@ export const MISSING_BYTE = 0x5a;
 
 /** A frame in receive buffers, with what the hardware knows about it. */
 export class RxFrame {
-  /** Number of the captured packet. */
+  /** Captured packets that it carries, as in `Skb`, here and in the next four fields. */
   packet = NONE;
+  members: number[] | null = null;
+  memberEnds: number[] | null = null;
+  isContinued = false;
+  payloadBytes = 0;
   /** Frame length, Ethernet header included. */
   bytes = 0;
-  payloadBytes = 0;
   /** Number of the L4 flow. */
   flow = NONE;
   /** Receive hash. */
   hash = 0;
   /** The NIC found the transport checksum good. */
   checksumGood = false;
+  /** Payload bytes per segment of a super-packet, as the device says in front of it (virtio_net_hdr); 0 of any other. */
+  gsoSize = 0;
+  /** Segments of a super-packet; 0 of any other frame. */
+  gsoSegs = 0;
+  /** Offset of the transport header of a super-packet in the frame (csum_start). */
+  transportOffset = 0;
+  /** Size of its receive buffers. */
+  bufferBytes: number = RX_BUFFER_BYTES;
   /** Receive buffers in order; all but the last are full. */
   readonly buffers: Block[] = [];
 }
@@ -41,15 +53,22 @@ export function writeFrame(
   captured: number,
   bytes: number,
 ): void {
+  const { bufferBytes } = frame;
   frame.bytes = bytes;
-  for (let done = 0; done < bytes; done += RX_BUFFER_BYTES) {
-    const block = memory.allocate(RX_BUFFER_BYTES);
+  for (let done = 0; done < bytes; done += bufferBytes) {
+    const block = memory.allocate(bufferBytes);
     frame.buffers.push(block);
-    const size = Math.min(RX_BUFFER_BYTES, bytes - done);
+    const size = Math.min(bufferBytes, bytes - done);
     const there = Math.max(0, Math.min(size, captured - done));
     memory.u8.set(from.subarray(offset + done, offset + done + there), block.at);
     if (there < size) memory.u8.fill(MISSING_BYTE, block.at + there, block.at + size);
   }
+}
+
+/** Gives the receive buffers of a frame back that nobody received. */
+export function releaseFrame(memory: Memory, frame: RxFrame): void {
+  for (const buffer of frame.buffers) memory.put(buffer);
+  frame.buffers.length = 0;
 }
 
 /**
@@ -59,13 +78,42 @@ export function writeFrame(
 export function placeInHead(memory: Memory, frame: RxFrame, skb: Skb): void {
   let at = skb.head.at + skb.tail;
   frame.buffers.forEach((buffer, i) => {
-    const bytes = Math.min(RX_BUFFER_BYTES, frame.bytes - i * RX_BUFFER_BYTES);
+    const bytes = Math.min(frame.bufferBytes, frame.bytes - i * frame.bufferBytes);
     memory.move(buffer.at, at, bytes);
     memory.put(buffer);
     at += bytes;
   });
   skb.tail += frame.bytes;
   skb.len += frame.bytes;
+}
+
+/**
+ * Puts the first `headBytes` bytes of the frame behind the linear data of `skb`, and the others into page fragments of
+ * `pieceBytes` bytes, the last one shorter, each in a page of its own: what a NIC does that was given pages to write to. No
+ * CPU copies, as above. Gives the receive buffers back.
+ */
+export function placeInPages(memory: Memory, frame: RxFrame, skb: Skb, headBytes: number, pieceBytes: number): void {
+  copyOfFrame(memory, frame, 0, headBytes, skb.head.at + skb.tail);
+  skb.tail += headBytes;
+  skb.len += headBytes;
+  for (let at = headBytes; at < frame.bytes; at += pieceBytes) {
+    const bytes = Math.min(pieceBytes, frame.bytes - at);
+    const page = memory.allocate(bytes);
+    copyOfFrame(memory, frame, at, bytes, page.at);
+    addFrag(skb, page, 0, bytes);
+  }
+  for (const buffer of frame.buffers) memory.put(buffer);
+}
+
+/** Writes `bytes` bytes of the frame from its byte `from` on to `to` in the arena. */
+function copyOfFrame(memory: Memory, frame: RxFrame, from: number, bytes: number, to: number): void {
+  for (let done = 0; done < bytes;) {
+    const inBuffer = (from + done) % frame.bufferBytes;
+    const size = Math.min(frame.bufferBytes - inBuffer, bytes - done);
+    const buffer = frame.buffers[(from + done - inBuffer) / frame.bufferBytes]!;
+    memory.move(buffer.at + inBuffer, to + done, size);
+    done += size;
+  }
 }
 
 /** Reads the whole packet of `skb` to the start of `into`; returns its length. */

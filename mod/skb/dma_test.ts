@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { MISSING_BYTE, readFrame, RX_BUFFER_BYTES, RxFrame, writeFrame } from "./dma.ts";
+import { MISSING_BYTE, placeInPages, readFrame, RX_BUFFER_BYTES, RxFrame, writeFrame } from "./dma.ts";
 import { addFrag } from "./paged_ops.ts";
 import type { Skb } from "./skb.ts";
 import { assertSameBytes, SkbFixture } from "./testing.ts";
@@ -57,4 +57,30 @@ Deno.test("writeFrame() takes no byte behind the captured ones, though the windo
   const { at } = frame.buffers[0]!;
   const expected = [...new Array(10).fill(1), ...new Array(10).fill(MISSING_BYTE)];
   assertEquals([...fixture.memory.u8.subarray(at, at + 20)], expected);
+});
+
+Deno.test("placeInPages() cuts a frame into pieces of one size, whatever buffers it arrived in, without a copy", () => {
+  const fixture = new SkbFixture();
+  const shapes: [bytes: number, headBytes: number, pieceBytes: number, pieces: number[]][] = [
+    [1514, 0, 1514, [1514]],
+    [1514, 0, 505, [505, 505, 504]],
+    [1426, 66, 454, [454, 454, 452]],
+    [9014, 0, 3005, [3005, 3005, 3004]],
+    [66, 66, 0, []],
+    [60, 0, 4, Array(15).fill(4)],
+    [62, 54, 3, [3, 3, 2]],
+  ];
+  for (const [bytes, headBytes, pieceBytes, pieces] of shapes) {
+    const frame = new RxFrame();
+    writeFrame(fixture.memory, frame, captureWindow(bytes), 30, bytes, bytes);
+    const skb = fixture.skbs.allocSkb(200);
+    placeInPages(fixture.memory, frame, skb, headBytes, pieceBytes);
+    assertEquals([skb.headlen, skb.head.frags.map((frag) => frag.bytes)], [headBytes, pieces]);
+    const into = new Uint8Array(bytes);
+    assertEquals(readFrame(fixture.skbs, skb, into), bytes);
+    assertSameBytes(into, captureWindow(bytes).subarray(30), `${bytes}`);
+    fixture.free(skb);
+  }
+  assertEquals(fixture.takeCopies(), []);
+  fixture.assertNothingLives();
 });

@@ -3,7 +3,10 @@
  *
  * linux-datapath 5.7 (net/core/skbuff.c 4.4, net/core/gro.c 6.1). Fragments move over while the array of the last buffer
  * has room, a linear payload in a page becomes a fragment, and everything else is chained to the frag_list as a whole
- * buffer, which then takes the fragments of those that follow.
+ * buffer, which then takes the fragments of those that follow. Who wants no frag_list (`gro_overflow=stop`, the fair buffers
+ * of the slides) asks {@linkcode joins} first and does not merge what it refuses.
+ *
+ * Departure: arrays are filled up to `buildFrags`, where the kernel fills them to their end (MAX_SKB_FRAGS).
  *
  * ```ts
  * const last = appendToAggregate(skbs, aggregate, last, skb, headerBytes);
@@ -14,11 +17,27 @@
 
 import { EVENT, REASON } from "../ledger/schema.ts";
 import { headerRelease } from "./clone_ops.ts";
-import { MAX_SKB_FRAGS } from "./geometry.ts";
 import { pull } from "./head_ops.ts";
+import { joinMembers } from "./members.ts";
 import { addToFragList } from "./paged_ops.ts";
 import { Frag, type Skb } from "./skb.ts";
 import type { SkbMemory } from "./skb_memory.ts";
+
+/**
+ * Whether the payload of `skb`, which begins `headerBytes` behind its data, would join the fragments of `last`, the last
+ * buffer of an aggregate. If not, {@linkcode appendToAggregate} would chain it to the frag_list: the array is full, or the
+ * payload is linear and its head lies in no page. Moves and changes nothing.
+ */
+export function joins(skbs: SkbMemory, last: Skb, skb: Skb, headerBytes: number): boolean {
+  return howToJoin(skbs, last, skb, headerBytes) !== REASON.fragList;
+}
+
+/** The reason of the `merge` event: how skb_gro_receive would append the payload of `skb` to `last`. */
+function howToJoin(skbs: SkbMemory, last: Skb, skb: Skb, headerBytes: number): number {
+  const room = skbs.buildFrags - last.nrFrags - skb.nrFrags;
+  if (skb.headlen <= headerBytes) return room >= 0 ? REASON.moveFrags : REASON.fragList;
+  return skb.headFrag && room >= 1 ? REASON.headFrag : REASON.fragList;
+}
 
 /**
  * Appends the payload of `skb`, which begins `headerBytes` behind its data, to `aggregate`, whose last buffer is `last`
@@ -32,26 +51,18 @@ export function appendToAggregate(
   headerBytes: number,
 ): Skb {
   const payload = skb.len - headerBytes;
-  const linear = skb.headlen - headerBytes;
-  const room = MAX_SKB_FRAGS - last.nrFrags - skb.nrFrags;
-  let reason: number;
-  let newLast = last;
-  if (linear <= 0 && room >= 0) {
-    reason = REASON.moveFrags;
-    moveFrags(skb, last, -linear);
-  } else if (linear > 0 && skb.headFrag && room >= 1) {
-    reason = REASON.headFrag;
-    headToFrag(skbs, skb, last, headerBytes, linear);
-    moveFrags(skb, last, 0);
-  } else {
-    reason = REASON.fragList;
-    newLast = skb;
-  }
+  const reason = howToJoin(skbs, last, skb, headerBytes);
   skbs.ledger.note(EVENT.merge, reason, skb, payload, 1, aggregate.id);
-  rememberPacket(aggregate, skb);
-  if (newLast === skb) chain(skb, aggregate, last, headerBytes);
-  else finishMove(skbs, skb, aggregate, last, payload);
-  return newLast;
+  joinMembers(aggregate, skb, aggregate.len - headerBytes, payload);
+  if (reason === REASON.fragList) {
+    chain(skb, aggregate, last, headerBytes);
+    return skb;
+  }
+  const linear = skb.headlen - headerBytes;
+  if (linear > 0) headToFrag(skbs, skb, last, headerBytes, linear);
+  moveFrags(skb, last, Math.max(0, -linear));
+  finishMove(skbs, skb, aggregate, last, payload);
+  return last;
 }
 
 /** Moves all fragments of `skb` behind those of `last`, the first one advanced by `skip` header bytes. */
@@ -97,11 +108,4 @@ function chain(skb: Skb, aggregate: Skb, last: Skb, headerBytes: number): void {
   pull(skb, Math.min(headerBytes, skb.headlen));
   addToFragList(aggregate, last === aggregate ? null : last, skb);
   headerRelease(skb);
-}
-
-function rememberPacket(aggregate: Skb, skb: Skb): void {
-  aggregate.members ??= [aggregate.packet];
-  aggregate.members.push(skb.packet);
-  aggregate.packet = -1;
-  aggregate.payloadBytes += skb.payloadBytes;
 }

@@ -1,9 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
 import { EVENT, NONE, REASON, REASONS } from "../ledger/schema.ts";
-import { MAX_SKB_FRAGS } from "./geometry.ts";
-import { appendToAggregate } from "./gro_receive.ts";
+import { DEFAULT_MAX_SKB_FRAGS } from "./geometry.ts";
+import { appendToAggregate, joins } from "./gro_receive.ts";
 import { put } from "./head_ops.ts";
 import type { Skb } from "./skb.ts";
+import type { SkbMemoryOptions } from "./skb_memory.ts";
 import { assertSameBytes, assertSound, type RecordedRow, SkbFixture } from "./testing.ts";
 
 const HEADER_BYTES = 52;
@@ -49,8 +51,8 @@ interface Outcome {
   readonly bytes: Uint8Array;
 }
 
-function merge(layouts: Layout[]): Outcome {
-  const fixture = new SkbFixture();
+function merge(layouts: Layout[], sizes: Omit<SkbMemoryOptions, "era"> = {}): Outcome {
+  const fixture = new SkbFixture("6.1", sizes);
   const packets = layouts.map((layout, packet) => Object.assign(layout(fixture), { packet, payloadBytes: MSS }));
   const bytes = new Uint8Array(HEADER_BYTES + MSS * packets.length);
   packets.forEach((skb, i) => {
@@ -137,7 +139,7 @@ Deno.test("appendToAggregate() skips headers that lie in the first fragment, mov
   for (const layout of [allInFrags, halfPulled]) {
     const outcome = merge(repeat(layout, 20));
     const perPacket = layout === allInFrags ? 2 : 1;
-    const first = Math.floor(MAX_SKB_FRAGS / perPacket);
+    const first = Math.floor(DEFAULT_MAX_SKB_FRAGS / perPacket);
     const linear = layout === allInFrags ? 0 : 20;
     const expected: [number, number][] = [[linear, first * perPacket]];
     for (let left = 20 - first; left > 0; left -= first) expected.push([0, Math.min(left, first) * perPacket]);
@@ -171,4 +173,53 @@ Deno.test("appendToAggregate() marks chained buffers as payload-only and pulls t
   const member = aggregate.head.fragList!;
   assertEquals([member.nohdr, member.headroom, member.len, aggregate.nohdr], [true, 78 + HEADER_BYTES, MSS, false]);
   fixture.free(aggregate);
+});
+
+Deno.test("appendToAggregate() fills buildFrags fragments where that is less than the array holds", () => {
+  const sixteen = merge(repeat(pageFrag, 45), { buildFrags: 16 });
+  assertEquals(layoutOf(sixteen.aggregate), [[HEADER_BYTES, 16], [0, 16], [0, 13]]);
+  finish(sixteen);
+  const one = merge(repeat(pageFrag, 4), { buildFrags: 1 });
+  assertEquals(layoutOf(one.aggregate), [[HEADER_BYTES, 1], [0, 1], [0, 1], [0, 1]]);
+  finish(one);
+});
+
+Deno.test("appendToAggregate() packs 45 packets into one buffer whose array holds 45 fragments", () => {
+  const outcome = merge(repeat(pageFrag, 45), { maxSkbFrags: 45 });
+  assertEquals(layoutOf(outcome.aggregate), [[HEADER_BYTES, 45]]);
+  finish(outcome);
+});
+
+const LAYOUTS = { pageFrag, buildSkb, kmalloc, allInFrags, halfPulled, buildSkbAndFrag };
+
+Deno.test("joins() says what appendToAggregate() does, and changes nothing", () => {
+  const packets = fc.array(fc.constantFrom(...Object.values(LAYOUTS)), { minLength: 2, maxLength: 40 });
+  fc.assert(fc.property(packets, fc.integer({ min: 1, max: 20 }), (layouts, buildFrags) => {
+    const fixture = new SkbFixture("6.1", { maxSkbFrags: 20, buildFrags });
+    const [aggregate, ...others] = layouts.map((layout) => layout(fixture)) as [Skb, ...Skb[]];
+    fixture.takeRows();
+    let last = aggregate;
+    for (const skb of others) {
+      const frags = [last.nrFrags, skb.nrFrags];
+      const joined = joins(fixture.skbs, last, skb, HEADER_BYTES);
+      assertEquals([last.nrFrags, skb.nrFrags, fixture.takeRows()], [...frags, []]);
+      const newLast = appendToAggregate(fixture.skbs, aggregate, last, skb, HEADER_BYTES);
+      assertEquals(joined, newLast === last);
+      assert(newLast.nrFrags <= Math.max(buildFrags, 2));
+      fixture.takeRows();
+      last = newLast;
+    }
+    fixture.free(aggregate);
+  }));
+});
+
+Deno.test("joins() refuses what would need a frag_list: a full array, and a linear payload in no page", () => {
+  const fixture = new SkbFixture("6.1", { buildFrags: 3 });
+  const { skbs } = fixture;
+  const heldWith = (...frags: number[]): Skb => withFrags(fixture, HEADER_BYTES, frags);
+  assertEquals(joins(skbs, heldWith(9, 9), pageFrag(fixture), HEADER_BYTES), true);
+  assertEquals(joins(skbs, heldWith(9, 9, 9), pageFrag(fixture), HEADER_BYTES), false);
+  assertEquals(joins(skbs, heldWith(9, 9), buildSkb(fixture), HEADER_BYTES), true);
+  assertEquals(joins(skbs, heldWith(9, 9), buildSkbAndFrag(fixture), HEADER_BYTES), false);
+  assertEquals(joins(skbs, heldWith(9), kmalloc(fixture), HEADER_BYTES), false);
 });

@@ -14,7 +14,7 @@
  */
 
 import { EVENT, REASON } from "../ledger/schema.ts";
-import { alignCacheLine, kmallocEndOffset } from "./geometry.ts";
+import { alignCacheLine } from "./geometry.ts";
 import type { HeadBuffer, Skb } from "./skb.ts";
 import type { SkbMemory } from "./skb_memory.ts";
 
@@ -39,6 +39,15 @@ export function push(skb: Skb, bytes: number): void {
   skb.len += bytes;
 }
 
+/**
+ * Extends the data by `bytes` behind its first `headerBytes` bytes, which move to the front (xfrm4_transport_output,
+ * xfrm6_transport_output). Header bytes that move within their buffer are no copy in the ledger.
+ */
+export function pushBehind(skbs: SkbMemory, skb: Skb, headerBytes: number, bytes: number): void {
+  push(skb, bytes);
+  skbs.memory.move(skb.dataAt + bytes, skb.dataAt, headerBytes);
+}
+
 /** Takes `bytes` linear bytes off the front (skb_pull). */
 export function pull(skb: Skb, bytes: number): void {
   if (bytes > skb.headlen) throw new Error(`Cannot pull ${bytes} bytes: skb ${skb.id} has ${skb.headlen} linear bytes`);
@@ -52,7 +61,7 @@ export function pull(skb: Skb, bytes: number): void {
  */
 export function expandHead(skbs: SkbMemory, skb: Skb, nhead: number, ntail: number): void {
   const old = skb.head;
-  const head = skbs.makeHead(kmallocEndOffset(nhead + old.endOffset + ntail));
+  const head = skbs.makeHead(skbs.geometry.kmallocEndOffset(nhead + old.endOffset + ntail));
   const bytes = skb.tail;
   skbs.memory.move(old.at, head.at + nhead, bytes);
   skbs.ledger.note(EVENT.copy, REASON.expandHead, skb, bytes);
@@ -74,7 +83,9 @@ export function expandHead(skbs: SkbMemory, skb: Skb, nhead: number, ntail: numb
 function moveSharedInfo(skbs: SkbMemory, old: HeadBuffer, head: HeadBuffer, shared: boolean): void {
   head.gsoSize = old.gsoSize;
   head.gsoSegs = old.gsoSegs;
+  head.gsoType = old.gsoType;
   head.gsoFixedId = old.gsoFixedId;
+  head.hasSharedFrag = old.hasSharedFrag;
   head.fragList = old.fragList;
   if (shared) {
     for (const frag of old.frags) head.frags.push(skbs.refFrag(frag));

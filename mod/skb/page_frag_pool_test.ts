@@ -1,10 +1,11 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
+import { DEFAULT_PAGE_ORDER } from "./geometry.ts";
 import { Memory } from "./memory.ts";
-import { PageFragPool } from "./page_frag_pool.ts";
+import { exceedsFragLimit, PageFragPool } from "./page_frag_pool.ts";
 
 function newPool(): [Memory, PageFragPool] {
   const memory = new Memory({ poison: true });
-  return [memory, new PageFragPool(memory)];
+  return [memory, new PageFragPool(memory, DEFAULT_PAGE_ORDER)];
 }
 
 Deno.test("PageFragPool.take() hands out an order-3 block front to back, with a reference for each caller", () => {
@@ -40,6 +41,22 @@ Deno.test("PageFragPool.take() does not begin a block again while one user is le
   assertEquals([pool.take(100), pool.takenOffset, block.refs], [block, 20100, 3]);
 });
 
+Deno.test("PageFragPool.take() carves blocks of 2^order pages", () => {
+  for (const order of [0, 1, 2, 3]) {
+    const memory = new Memory({ poison: true });
+    const pool = new PageFragPool(memory, order);
+    const pages = Array.from({ length: 16 }, () => pool.take(4096));
+    assertEquals(pages.map(({ bytes }) => bytes), new Array(16).fill(4096 << order));
+    assertEquals(new Set(pages).size, 16 >> order);
+    assertEquals(pages.every((block) => block.at % 4096 === 0), true);
+  }
+});
+
+Deno.test("PageFragPool.take() of more than a page from blocks of one page gets a block of its own size", () => {
+  const pool = new PageFragPool(new Memory({ poison: true }), 0);
+  assertEquals([pool.take(1536).bytes, pool.take(9000).bytes, pool.takenOffset], [4096, 16384, 0]);
+});
+
 Deno.test("PageFragPool.take() of more than 32 KiB gets a block of its own size (a departure)", () => {
   const [memory, pool] = newPool();
   memory.put(pool.take(64));
@@ -56,4 +73,16 @@ Deno.test("PageFragPool.release() gives the pool's own reference up, once", () =
   memory.put(block);
   assertEquals(memory.live, 0);
   assertEquals([pool.take(64).refs, pool.takenOffset], [2, 0]);
+});
+
+Deno.test("exceedsFragLimit() rounds data and trailer together up to a cache line (11.3 and fwd-esp recordings)", () => {
+  const vectors = [[4000, 18, false], [4080, 18, true], [4078, 18, false], [4079, 21, true], [
+    4076,
+    20,
+    false,
+  ]] as const;
+  for (const [dataLen, tailBytes, exceeds] of vectors) {
+    assertEquals(exceedsFragLimit(dataLen, tailBytes), exceeds, `${dataLen} + ${tailBytes}`);
+  }
+  assertEquals([exceedsFragLimit(0, 4096), exceedsFragLimit(0, 4097), exceedsFragLimit(4096, 0)], [false, true, false]);
 });

@@ -11,6 +11,7 @@
  */
 
 import { EVENT, REASON } from "../ledger/schema.ts";
+import { combine, partialSum } from "../wire/checksum.ts";
 import { clone } from "./clone_ops.ts";
 import { COW_SLACK } from "./geometry.ts";
 import { expandHead } from "./head_ops.ts";
@@ -52,6 +53,17 @@ export function addToFragList(skb: Skb, last: Skb | null, member: Skb): void {
   skb.dataLen += member.len;
 }
 
+/** Takes the frag_list off `skb`, whose lengths shrink by it; returns its first buffer. */
+export function takeFragList(skb: Skb): Skb | null {
+  const first = skb.head.fragList;
+  for (let member = first; member !== null; member = member.next) {
+    skb.len -= member.len;
+    skb.dataLen -= member.len;
+  }
+  skb.head.fragList = null;
+  return first;
+}
+
 /** Copies `bytes` data bytes from `offset` to `to` in the arena (skb_copy_bits); the caller writes the event. */
 export function copyBits(skbs: SkbMemory, skb: Skb, offset: number, to: number, bytes: number): void {
   const pieces = skbs.pieces;
@@ -61,6 +73,19 @@ export function copyBits(skbs: SkbMemory, skb: Skb, offset: number, to: number, 
     skbs.memory.move(pieces.at, at, pieces.bytes);
     at += pieces.bytes;
   }
+}
+
+/** Ones-complement sum of `bytes` data bytes from `offset` (skb_checksum); the caller writes the event. */
+export function sumBits(skbs: SkbMemory, skb: Skb, offset: number, bytes: number): number {
+  const { pieces, memory } = skbs;
+  let sum = 0;
+  let done = 0;
+  pieces.start(skb, offset, bytes);
+  while (pieces.next()) {
+    sum = combine(sum, partialSum(memory.u8, pieces.at, pieces.bytes), done);
+    done += pieces.bytes;
+  }
+  return sum;
 }
 
 /** Moves the first `delta` paged bytes into the linear area, reallocating it where it is shared or too small. */

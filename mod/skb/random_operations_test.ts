@@ -6,7 +6,6 @@ import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { clone, copy, copyExpand, pskbCopy } from "./clone_ops.ts";
 import { cowData } from "./cow_data.ts";
-import { MAX_SKB_FRAGS } from "./geometry.ts";
 import { cow, cowHead, expandHead, pull, push, put, unclone } from "./head_ops.ts";
 import { addToFragList, linearize, mayPull, pullTail, trim } from "./paged_ops.ts";
 import { scatter } from "./scatterlist.ts";
@@ -117,7 +116,7 @@ const OPERATIONS: Record<string, Operation> = {
     fixture.free(owner.skb);
   },
   addFrag(fixture, owner, n) {
-    if (n === 0 || owner.skb.hasFragList || owner.skb.nrFrags === MAX_SKB_FRAGS) return;
+    if (n === 0 || owner.skb.hasFragList || owner.skb.nrFrags === fixture.skbs.maxSkbFrags) return;
     unclone(fixture.skbs, owner.skb);
     const before = owner.skb.len;
     fixture.addFrag(owner.skb, n);

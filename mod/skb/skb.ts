@@ -17,8 +17,8 @@
  * `tail`, `macHeader`, ...) count from the start of the head, as the kernel's do. Invariant: `len = (tail - data) +
  * dataLen`, and `dataLen` is the sum of the fragments and of the lengths of the buffers in `fragList`.
  *
- * Departures: an skb remembers which captured packets it carries (`packet`, `members`, `payloadBytes`, `flow`), which is
- * how costs find their way back to packets.
+ * Departures: an skb remembers which captured packets it carries (`packet` to `payloadBytes`, see `members.ts`), which is how
+ * costs find their way back to packets.
  *
  * @module
  */
@@ -28,6 +28,12 @@ import type { Block } from "./memory.ts";
 
 /** What is known about a packet's checksum (`skb->ip_summed`). */
 export const CHECKSUM = { none: 0, unnecessary: 1, complete: 2, partial: 3 } as const;
+
+/** What an aggregate has to be cut into (`skb_shinfo(skb)->gso_type`); `fragList`: UDP packets chained whole. */
+export const GSO_TYPE = { none: 0, tcpV4: 1, tcpV6: 2, udpL4: 3, fragList: 4 } as const;
+
+/** Memory of a struct sk_buff, aligned (sizeof(struct sk_buff) is 232). */
+const SK_BUFF_BYTES = 256;
 
 /** A page fragment: `bytes` bytes at `offset` in a block on which it holds a reference. */
 export class Frag {
@@ -53,8 +59,12 @@ export class HeadBuffer {
   fragList: Skb | null = null;
   gsoSize = 0;
   gsoSegs = 0;
+  /** One of {@linkcode GSO_TYPE}. */
+  gsoType: number = GSO_TYPE.none;
   /** The aggregate was merged from packets with one constant IP id (SKB_GSO_TCP_FIXEDID, 6.1). */
   gsoFixedId = false;
+  /** Somebody outside may write to the pages of the fragments: a file's (SKBFL_SHARED_FRAG; SKBTX_SHARED_FRAG in 4.4). */
+  hasSharedFrag = false;
 
   constructor(
     readonly block: Block,
@@ -68,6 +78,14 @@ export class HeadBuffer {
   get at(): number {
     return this.block.at + this.offset;
   }
+}
+
+/** Who answers for buffers until they are freed: a socket, whose send buffer they fill (`skb->sk` and its destructor). */
+export interface SkbOwner {
+  /** Takes `skb` on; its lengths are final (skb_set_owner_w). */
+  charge(skb: Skb): void;
+  /** `skb` is freed (sock_wfree, tcp_wfree). */
+  release(skb: Skb): void;
 }
 
 /** A socket buffer. Made and freed by `SkbMemory`; bytes are moved by the operations of this folder only. */
@@ -86,14 +104,26 @@ export class Skb {
   networkHeader = 0;
   transportHeader = 0;
   ipSummed: number = CHECKSUM.none;
+  /** Where behind the transport header a partial checksum is to be stored (`skb->csum_offset`). */
+  checksumOffset = 0;
+  /** Next header that ESP protects, on a packet whose ESP is left to layer 2 (xfrm_offload.proto); else 0. */
+  espProtocol = 0;
   /** Next buffer in a list (frag_list, segments, queues). */
   next: Skb | null = null;
+  /** The socket that waits for it to be freed. */
+  owner: SkbOwner | null = null;
+  /** Bytes of memory that it took when its owner was charged for it (`skb->truesize`). */
+  chargedBytes = 0;
 
-  /** The captured packet this buffer carries; NONE on an aggregate. */
+  /** The captured packet this buffer carries bytes of, the first of them if there are several; NONE on an aggregate. */
   packet = NONE;
-  /** The captured packets of an aggregate in merge order, else null. */
+  /** The captured packets that its payload belongs to, in order; null where that is `packet` alone. */
   members: number[] | null = null;
-  /** L4 payload bytes of the captured packets it carries. */
+  /** Where in the payload each of `members` ends: offset behind its last byte, or behind the payload if it goes on. */
+  memberEnds: number[] | null = null;
+  /** The last captured packet goes on in a later buffer, and counts there. */
+  isContinued = false;
+  /** L4 payload bytes of the captured packets that end in this buffer, those in earlier buffers included. */
   payloadBytes = 0;
   /** Number of the L4 flow. */
   flow = NONE;
@@ -124,6 +154,14 @@ export class Skb {
   /** Room behind the linear bytes; none by definition when there is paged data (skb_tailroom). */
   get tailroom(): number {
     return this.dataLen > 0 ? 0 : this.head.endOffset - this.tail;
+  }
+
+  /** Memory that it takes, as sockets count it: sk_buff, head, paged data (`skb->truesize`). */
+  get truesize(): number {
+    let bytes = SK_BUFF_BYTES + this.head.block.bytes;
+    for (const frag of this.head.frags) bytes += frag.bytes;
+    for (let member = this.head.fragList; member !== null; member = member.next) bytes += member.truesize;
+    return bytes;
   }
 
   get nrFrags(): number {

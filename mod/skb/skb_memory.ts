@@ -5,7 +5,7 @@
  * writes `free`, and the difference is what lives.
  *
  * ```ts
- * const skbs = new SkbMemory(new Memory(), ledger, "4.4");
+ * const skbs = new SkbMemory(new Memory(), ledger, { era: "4.4" });
  * const skb = skbs.allocSkb(1704); // class 2048: endOffset 1728
  * skbs.free(skb, REASON.consumed);
  * ```
@@ -15,15 +15,8 @@
 
 import type { Ledger } from "../ledger/ledger.ts";
 import { EVENT, NONE, REASON } from "../ledger/schema.ts";
-import {
-  kmallocEndOffset,
-  napiEndOffset,
-  napiHeadIsPageFragment,
-  NET_SKB_PAD,
-  netdevEndOffset,
-  netdevHeadIsPageFragment,
-  SHARED_INFO_BYTES,
-} from "./geometry.ts";
+import { DEFAULT_PAGE_ORDER, Geometry, NET_SKB_PAD } from "./geometry.ts";
+import { inheritMembers } from "./members.ts";
 import type { Memory } from "./memory.ts";
 import { Pieces } from "./pieces.ts";
 import { Frag, HeadBuffer, Skb } from "./skb.ts";
@@ -31,40 +24,70 @@ import { Frag, HeadBuffer, Skb } from "./skb.ts";
 /** Rules that differ by kernel and have no key of their own. */
 export type Era = "4.4" | "6.1";
 
-/** The allocator of socket buffers, and what their operations share: the bytes, the ledger, the era. */
+/** What decides the shape of all buffers of a host. */
+export interface SkbMemoryOptions {
+  /** Rules of which kernel. */
+  readonly era: Era;
+  /** Fragments that a buffer can hold, from 17 to 45 (MAX_SKB_FRAGS); 17 unless given. */
+  readonly maxSkbFrags?: number;
+  /** Fragments that the stack fills, from 1 to `maxSkbFrags`: all of them unless given. */
+  readonly buildFrags?: number;
+  /** Order of the blocks of page-frag pools, from 0 to 3; 3 unless given. */
+  readonly pageOrder?: number;
+}
+
+/** The allocator of socket buffers, and what their operations share: the bytes, the ledger, the era, the sizes. */
 export class SkbMemory {
   /** A cursor for loops that call nothing else that walks a packet. */
   readonly pieces: Pieces = new Pieces();
+  /** Rules of which kernel. */
+  readonly era: Era;
+  /** Sizes of linear areas. */
+  readonly geometry: Geometry;
+  /** Fragments that a buffer can hold: the limit for who adds one to a buffer that others built, as ESP does. */
+  readonly maxSkbFrags: number;
+  /** Fragments up to which buffers are built (GRO, the TCP socket). */
+  readonly buildFrags: number;
+  /** Order of the blocks of page-frag pools. */
+  readonly pageOrder: number;
   #nextId = 0;
 
+  /** Buffers over the blocks of `memory`, whose events go into `ledger`. */
   constructor(
     readonly memory: Memory,
     readonly ledger: Ledger,
-    readonly era: Era,
-  ) {}
+    options: SkbMemoryOptions,
+  ) {
+    this.era = options.era;
+    this.geometry = new Geometry(options.maxSkbFrags);
+    this.maxSkbFrags = this.geometry.maxSkbFrags;
+    this.buildFrags = options.buildFrags ?? this.maxSkbFrags;
+    this.pageOrder = options.pageOrder ?? DEFAULT_PAGE_ORDER;
+  }
 
   /** An empty skb with a kmalloc head for `bytes` and no headroom reserved (__alloc_skb). */
   allocSkb(bytes: number): Skb {
-    return this.#make(this.makeHead(kmallocEndOffset(bytes)), false, REASON.allocSkb);
+    return this.#make(this.makeHead(this.geometry.kmallocEndOffset(bytes)), false, REASON.allocSkb);
   }
 
   /** An empty skb from the NAPI allocator with NET_SKB_PAD reserved (__napi_alloc_skb). */
   napiAllocSkb(bytes: number): Skb {
-    const endOffset = napiEndOffset(bytes, this.era);
-    const skb = this.#make(this.makeHead(endOffset), napiHeadIsPageFragment(bytes), REASON.napiAllocSkb);
-    return padded(skb, NET_SKB_PAD);
+    const endOffset = this.geometry.napiEndOffset(bytes, this.era);
+    const isPageFragment = this.geometry.napiHeadIsPageFragment(bytes);
+    return padded(this.#make(this.makeHead(endOffset), isPageFragment, REASON.napiAllocSkb), NET_SKB_PAD);
   }
 
   /** An empty skb from the driver's allocator with NET_SKB_PAD reserved (__netdev_alloc_skb). */
   netdevAllocSkb(bytes: number): Skb {
-    const isPageFragment = netdevHeadIsPageFragment(bytes, this.era);
-    const skb = this.#make(this.makeHead(netdevEndOffset(bytes, this.era)), isPageFragment, REASON.netdevAllocSkb);
-    return padded(skb, NET_SKB_PAD);
+    const endOffset = this.geometry.netdevEndOffset(bytes, this.era);
+    const isPageFragment = this.geometry.netdevHeadIsPageFragment(bytes, this.era);
+    return padded(this.#make(this.makeHead(endOffset), isPageFragment, REASON.netdevAllocSkb), NET_SKB_PAD);
   }
 
   /** An empty skb around a receive buffer of `bufferBytes` bytes, shared info included, with `headroom` reserved. */
   buildSkb(bufferBytes: number, headroom: number): Skb {
-    return padded(this.#make(this.makeHead(bufferBytes - SHARED_INFO_BYTES), true, REASON.buildSkb), headroom);
+    const head = this.makeHead(this.geometry.withOverhead(bufferBytes));
+    return padded(this.#make(head, true, REASON.buildSkb), headroom);
   }
 
   /** A second sk_buff over the head of `skb`; the caller counts the reference (skb_clone). */
@@ -77,7 +100,7 @@ export class SkbMemory {
 
   /** A head of `endOffset` usable bytes in a block of its own. */
   makeHead(endOffset: number): HeadBuffer {
-    return new HeadBuffer(this.memory.allocate(endOffset + SHARED_INFO_BYTES), 0, endOffset);
+    return new HeadBuffer(this.memory.allocate(endOffset + this.geometry.sharedInfoBytes), 0, endOffset);
   }
 
   /** Drops one owner of `skb`; the last one gives its bytes back (kfree_skb, consume_skb). */
@@ -87,6 +110,7 @@ export class SkbMemory {
     if (skb.users < 0) throw new Error(`Cannot free skb ${skb.id}: it is free already`);
     this.releaseHead(skb);
     this.ledger.note(EVENT.free, reason, skb, skb.len);
+    skb.owner?.release(skb);
   }
 
   /** Drops the reference that `skb` holds on its head (skb_release_data). */
@@ -147,9 +171,9 @@ export function copyHeaderState(from: Skb, to: Skb): void {
   to.networkHeader = from.networkHeader;
   to.transportHeader = from.transportHeader;
   to.ipSummed = from.ipSummed;
-  to.packet = from.packet;
-  to.members = from.members;
-  to.payloadBytes = from.payloadBytes;
+  to.checksumOffset = from.checksumOffset;
+  to.espProtocol = from.espProtocol;
+  inheritMembers(to, from);
   to.flow = from.flow;
   to.hash = from.hash;
 }

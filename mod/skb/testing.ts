@@ -25,7 +25,7 @@ import { Memory } from "./memory.ts";
 import { addFrag, addToFragList } from "./paged_ops.ts";
 import { Pieces } from "./pieces.ts";
 import type { Skb } from "./skb.ts";
-import { type Era, SkbMemory } from "./skb_memory.ts";
+import { type Era, SkbMemory, type SkbMemoryOptions } from "./skb_memory.ts";
 
 /** A copy that was made: the reason's name in traces, and the bytes. */
 export type Copy = [reason: string, bytes: number];
@@ -89,9 +89,9 @@ export class SkbFixture {
   #freed = 0;
   #pattern = 1;
 
-  /** A fixture for the rules of `era`. */
-  constructor(era: Era = "6.1") {
-    this.skbs = new SkbMemory(this.memory, new Ledger(() => 0, [this.#recorder]), era);
+  /** A fixture for the rules of `era`, and for other sizes than the kernel's own where they are given. */
+  constructor(era: Era = "6.1", sizes: Omit<SkbMemoryOptions, "era"> = {}) {
+    this.skbs = new SkbMemory(this.memory, new Ledger(() => 0, [this.#recorder]), { era, ...sizes });
   }
 
   /** A buffer of `shape`, all its bytes (headroom too) written with a pattern that does not repeat. */

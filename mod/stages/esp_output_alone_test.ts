@@ -8,7 +8,9 @@ import { readFrame } from "../skb/dma.ts";
 import { addFrag, addToFragList } from "../skb/paged_ops.ts";
 import type { Skb } from "../skb/skb.ts";
 import { REASON } from "../ledger/schema.ts";
+import { EspEncap } from "./esp_encap.ts";
 import { EspOutput } from "./esp_output.ts";
+import { EspTransform } from "./esp_transform.ts";
 import { StageFixture } from "./testing.ts";
 
 /** What came out of ESP output alone. */
@@ -24,7 +26,7 @@ interface Alone {
 function espAlone(sequence: number, build: (fixture: StageFixture) => readonly Skb[]): Alone {
   const fixture = new StageFixture();
   const { skbs } = fixture.host;
-  const sa = testSecurityAssociation(1);
+  const sa = testSecurityAssociation({ seed: 1 });
   sa.resumeAfter(sequence);
   const passed: number[] = [];
   let clear = "";
@@ -37,12 +39,13 @@ function espAlone(sequence: number, build: (fixture: StageFixture) => readonly S
     assertEquals(bytes[length - 17], 4);
     skbs.free(skb, REASON.sent);
   };
-  const esp = new EspOutput(fixture.host, { process: judge }, sa, null);
+  const transform = new EspTransform(fixture.host, sa, null);
+  const esp = new EspOutput(fixture.host, { process: judge }, new EspEncap(fixture.host, sa), transform);
   for (const skb of build(fixture)) {
     clear = bytes.subarray(0, readFrame(skbs, skb, bytes)).toHex();
     esp.process(skb);
   }
-  esp.release();
+  transform.release();
   fixture.finish();
   assertEquals(skbs.memory.live, 0);
   return { fixture, passed, tails: fixture.events.of("tail").map(({ reason, bytes }) => `${reason} ${bytes}`) };

@@ -71,29 +71,40 @@ function udpFrame(): Uint8Array {
   return frame;
 }
 
-const APART = ["0-1:flow-end", "2:flow-end", "3-5:poll-end"];
+/** What is left of six segments of which the third is different in one way. */
+function apart(reason: string): string[] {
+  return [`0-1:${reason}`, `2:${reason}`, "3-5:poll-end"];
+}
 
 const RULES: readonly Rule[] = [
   { name: "segments in order are merged", frames: flowOf(6), expected: ["0-5:poll-end"] },
 
   // Words that have to be equal.
-  { name: "another window goes apart", frames: third({ window: 511 }), expected: APART },
-  { name: "another acknowledgment number goes apart", frames: third({ acknowledgment: 2 }), expected: APART },
-  { name: "ECE on one packet goes apart", frames: third({ flags: tcp.FLAG_ACK | tcp.FLAG_ECE }), expected: APART },
+  { name: "another window goes apart", frames: third({ window: 511 }), expected: apart("window") },
+  {
+    name: "another acknowledgment number goes apart",
+    frames: third({ acknowledgment: 2 }),
+    expected: apart("acknowledgment"),
+  },
+  {
+    name: "ECE on one packet goes apart",
+    frames: third({ flags: tcp.FLAG_ACK | tcp.FLAG_ECE }),
+    expected: apart("tcp-flags"),
+  },
   {
     name: "CWR begins an aggregate, and the next packets without it join",
     frames: third({ flags: tcp.FLAG_ACK | tcp.FLAG_CWR }),
-    expected: ["0-1:flow-end", "2-5:poll-end"],
+    expected: ["0-1:tcp-flags", "2-5:poll-end"],
   },
   {
     name: "a reserved bit beside the data offset goes apart",
     frames: thirdEdited((frame) => frame[TCP_AT + tcp.OFFSET_DATA_OFFSET]! |= 2),
-    expected: APART,
+    expected: apart("tcp-flags"),
   },
   {
     name: "a packet without ACK goes apart",
     frames: third({ flags: 0 }),
-    expected: APART,
+    expected: apart("tcp-flags"),
   },
   {
     name: "equal timestamps are merged",
@@ -103,39 +114,39 @@ const RULES: readonly Rule[] = [
   {
     name: "another timestamp value goes apart",
     frames: third({ options: LATER_TIMESTAMP }, { options: TIMESTAMP, payloadBytes: 1448 }),
-    expected: APART,
+    expected: apart("tcp-options"),
   },
   {
     name: "other options of the same length go apart",
     frames: third({ options: SACK }, { options: TIMESTAMP, payloadBytes: 1448 }),
-    expected: APART,
+    expected: apart("tcp-options"),
   },
   {
     name: "options where there were none go apart",
     frames: third({ options: TIMESTAMP }, { payloadBytes: 1448 }),
-    expected: APART,
+    expected: apart("tcp-options"),
   },
-  { name: "another TTL goes apart", frames: third({ ttl: 63 }), expected: APART },
-  { name: "another TOS goes apart", frames: third({ tos: 0x10 }), expected: APART },
-  { name: "ECN marks go apart", frames: third({ tos: 3 }, { tos: 2 }), expected: APART },
-  { name: "a packet without DF goes apart", frames: third({ fragmentWord: 0 }), expected: APART },
+  { name: "another TTL goes apart", frames: third({ ttl: 63 }), expected: apart("other-ttl") },
+  { name: "another TOS goes apart", frames: third({ tos: 0x10 }), expected: apart("other-tos") },
+  { name: "ECN marks go apart", frames: third({ tos: 3 }, { tos: 2 }), expected: apart("other-tos") },
+  { name: "a packet without DF goes apart", frames: third({ fragmentWord: 0 }), expected: apart("other-df") },
   {
     name: "another source MAC address is another flow",
     frames: thirdEdited((frame) => frame[11] = 9),
     // The gap that it leaves behind ends the aggregate.
-    expected: ["0-1:flow-end", "2:poll-end", "3-5:poll-end"],
+    expected: ["0-1:sequence", "2:poll-end", "3-5:poll-end"],
   },
 
   // Flags that end an aggregate.
   {
     name: "PSH joins and sends the aggregate up",
     frames: third({ flags: tcp.FLAG_ACK | tcp.FLAG_PSH }),
-    expected: ["0-2:flow-end", "3-5:poll-end"],
+    expected: ["0-2:push", "3-5:poll-end"],
   },
   {
     name: "FIN joins and sends the aggregate up",
     frames: third({ flags: tcp.FLAG_ACK | tcp.FLAG_FIN }),
-    expected: ["0-2:flow-end", "3-5:poll-end"],
+    expected: ["0-2:push", "3-5:poll-end"],
   },
   {
     name: "PSH with nothing held is not held",
@@ -145,34 +156,34 @@ const RULES: readonly Rule[] = [
   ...[tcp.FLAG_URG, tcp.FLAG_RST, tcp.FLAG_SYN].map((flag) => ({
     name: `flag 0x${flag.toString(16)} does not join, ends what is held, and is not held itself`,
     frames: third({ flags: tcp.FLAG_ACK | flag }),
-    expected: ["0-1:flow-end", "2", "3-5:poll-end"],
+    expected: ["0-1:tcp-flags", "2", "3-5:poll-end"],
   })),
 
   // Lengths and sequence numbers.
   {
     name: "a short segment joins and sends the aggregate up",
     frames: third({ payloadBytes: 700 }),
-    expected: ["0-2:flow-end", "3-5:poll-end"],
+    expected: ["0-2:short-segment", "3-5:poll-end"],
   },
   {
     name: "a segment of one byte joins",
     frames: third({ payloadBytes: 1 }),
-    expected: ["0-2:flow-end", "3-5:poll-end"],
+    expected: ["0-2:short-segment", "3-5:poll-end"],
   },
   {
     name: "a packet without payload ends what is held and is not held itself",
     frames: third({ payloadBytes: 0 }),
-    expected: ["0-1:flow-end", "2", "3-5:poll-end"],
+    expected: ["0-1:no-payload", "2", "3-5:poll-end"],
   },
   {
     name: "a segment larger than the first does not join",
     frames: flowOf(4, { 0: { payloadBytes: 1000 } }),
-    expected: ["0:flow-end", "1-3:poll-end"],
+    expected: ["0:longer-segment", "1-3:poll-end"],
   },
   {
     name: "a gap in the sequence numbers goes apart",
     frames: third({ sequence: 1001 + 2 * 1460 }),
-    expected: APART,
+    expected: apart("sequence"),
   },
   {
     name: "a retransmitted segment goes apart",
@@ -181,7 +192,7 @@ const RULES: readonly Rule[] = [
       tcpFrame({ sequence: 1000 + 2 * 1460, id: 4 }),
       ...flowOf(2, {}, { sequence: 1000 + 3 * 1460, id: 5 }),
     ],
-    expected: ["0-2:flow-end", "3-5:poll-end"],
+    expected: ["0-2:sequence", "3-5:poll-end"],
   },
   {
     name: "sequence numbers go on at 0 after 2^32",
@@ -191,72 +202,72 @@ const RULES: readonly Rule[] = [
 
   // IP ids.
   { name: "IP ids go on at 0 after 65535", frames: flowOf(6, {}, { id: 65534 }), expected: ["0-5:poll-end"] },
-  { name: "a jump of the IP ids goes apart", frames: idsOf([1, 2, 4, 5]), expected: ["0-1:flow-end", "2-3:poll-end"] },
+  { name: "a jump of the IP ids goes apart", frames: idsOf([1, 2, 4, 5]), expected: ["0-1:ip-id", "2-3:poll-end"] },
   {
     name: "one IP id for all packets is accepted with DF from 4.10 on",
     frames: idsOf([7, 7, 7, 7]),
-    expected: { "4.4": ["0:flow-end", "1:flow-end", "2:flow-end", "3:poll-end"], "6.1": ["0-3:poll-end"] },
+    expected: { "4.4": ["0:ip-id", "1:ip-id", "2:ip-id", "3:poll-end"], "6.1": ["0-3:poll-end"] },
   },
   {
     name: "one IP id for all packets is not accepted without DF",
     frames: idsOf([7, 7, 7], 0),
-    expected: ["0:flow-end", "1:flow-end", "2:poll-end"],
+    expected: ["0:ip-id", "1:ip-id", "2:poll-end"],
   },
   { name: "IP ids that count are accepted without DF", frames: idsOf([7, 8, 9], 0), expected: ["0-2:poll-end"] },
   {
     name: "the second packet decides for constant ids",
     frames: idsOf([7, 7, 8, 8]),
-    expected: { "4.4": ["0:flow-end", "1-2:flow-end", "3:poll-end"], "6.1": ["0-1:flow-end", "2-3:poll-end"] },
+    expected: { "4.4": ["0:ip-id", "1-2:ip-id", "3:poll-end"], "6.1": ["0-1:ip-id", "2-3:poll-end"] },
   },
   {
     name: "the second packet decides for counting ids",
     frames: idsOf([7, 8, 8, 9]),
-    expected: ["0-1:flow-end", "2-3:poll-end"],
+    expected: ["0-1:ip-id", "2-3:poll-end"],
   },
   {
     name: "ids that count down never merge",
     frames: idsOf([9, 8, 7]),
-    expected: ["0:flow-end", "1:flow-end", "2:poll-end"],
+    expected: ["0:ip-id", "1:ip-id", "2:poll-end"],
   },
 
   // What GRO refuses.
   {
     name: "padding behind the packet is refused, and the flow goes up first",
     frames: third({ payloadBytes: 4, padding: 2 }),
-    expected: ["0-1:flow-end", "2", "3-5:poll-end"],
+    expected: ["0-1:ip-refused", "2", "3-5:poll-end"],
   },
   {
     name: "a first fragment is refused; 4.4 sends the flow up first, in 6.1 it overtakes what is held",
     frames: third({ fragmentWord: DF | MF }),
     expected: {
-      "4.4": ["0-1:flow-end", "2", "3-5:poll-end"],
-      "6.1": ["2", "0-1:flow-end", "3-5:poll-end"],
+      "4.4": ["0-1:ip-refused", "2", "3-5:poll-end"],
+      "6.1": ["2", "0-1:sequence", "3-5:poll-end"],
     },
   },
   {
     name: "a later fragment is of no flow and overtakes what is held",
     frames: third({ fragmentWord: 185 }, { payloadBytes: 100 }),
-    expected: ["2", "0-1:flow-end", "3-5:poll-end"],
+    expected: ["2", "0-1:sequence", "3-5:poll-end"],
   },
   {
     name: "IP options are refused, and the packet overtakes what is held",
     frames: third({ ipOptions: Uint8Array.of(1, 1, 1, 0) }),
-    expected: ["2", "0-1:flow-end", "3-5:poll-end"],
+    expected: ["2", "0-1:sequence", "3-5:poll-end"],
   },
   {
     name: "a wrong IP header checksum is refused, and the packet overtakes what is held",
     frames: thirdEdited((frame) => frame[14 + ipv4.OFFSET_CHECKSUM]! ^= 1),
-    expected: ["2", "0-1:flow-end", "3-5:poll-end"],
+    expected: ["2", "0-1:sequence", "3-5:poll-end"],
   },
   {
     name: "a wrong TCP checksum is refused, and the packet overtakes what is held",
     frames: third({ checksumError: 1 }),
-    expected: ["2", "0-1:flow-end", "3-5:poll-end"],
+    expected: ["2", "0-1:sequence", "3-5:poll-end"],
   },
   {
     name: "a TCP header shorter than 20 bytes is refused",
     frames: thirdEdited((frame) => frame[TCP_AT + tcp.OFFSET_DATA_OFFSET] = 4 << 4),
-    expected: ["2", "0-1:flow-end", "3-5:poll-end"],
+    expected: ["2", "0-1:sequence", "3-5:poll-end"],
   },
   {
     name: "UDP is not held and leaves what is held alone",
@@ -273,13 +284,13 @@ const RULES: readonly Rule[] = [
   {
     name: "45 packets of 1448 bytes fill an aggregate of 65535 bytes",
     frames: flowOf(60, {}, { payloadBytes: 1448, options: TIMESTAMP }),
-    expected: ["0-44:flow-end", "45-59:poll-end"],
+    expected: ["0-44:size-limit", "45-59:poll-end"],
   },
   {
     name: "an aggregate stays below 65536 bytes, not at it",
     frames: [...nearly64KiB(3, 41000), ...nearly64KiB(4, 42000)],
     sets: ["mtu=20000"],
-    expected: ["0-4:flow-end", "5-8:flow-end", "9:poll-end"],
+    expected: ["0-4:short-segment", "5-8:size-limit", "9:poll-end"],
   },
 ];
 

@@ -8,10 +8,14 @@ import type { Config } from "../config/schema.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { EVENT, NONE, REASON, STAGE } from "../ledger/schema.ts";
 import type { Cpu, Door } from "../sim/cpu.ts";
+import { packetAt, packetsIn, payloadAt, payloadLength } from "../skb/members.ts";
+import type { Memory } from "../skb/memory.ts";
 import type { Skb } from "../skb/skb.ts";
 import { type BufferShape, shapeOf } from "../skb/shape.ts";
-import type { SkbMemory } from "../skb/skb_memory.ts";
+import { SkbMemory } from "../skb/skb_memory.ts";
 import type { IngressGate } from "./ingress_gate.ts";
+
+export { packetsIn } from "../skb/members.ts";
 
 /** A stage of the data path: takes an skb over and owns it from then on. */
 export type Stage = Door<Skb>;
@@ -36,6 +40,16 @@ export interface Host {
   readonly probe: BufferProbe | null;
 }
 
+/** The allocator of a host's buffers, over `memory`: their sizes and limits follow from `config`. */
+export function skbMemoryFor(config: Config, memory: Memory, ledger: Ledger): SkbMemory {
+  return new SkbMemory(memory, ledger, {
+    era: config.era,
+    maxSkbFrags: config.max_skb_frags,
+    buildFrags: config.build_frags,
+    pageOrder: config.page_order,
+  });
+}
+
 /** Enters `stage` with `skb`: its fixed work is priced, and the events that follow belong to the stage. */
 export function visit(host: Host, stage: keyof typeof STAGE, skb: Skb): void {
   observe(host, skb);
@@ -50,29 +64,48 @@ export function observe({ probe, ledger }: Host, skb: Skb): void {
   }
 }
 
-/** Captured packets that `skb` carries: none for all but the last fragment of a packet. */
-export function packetsIn(skb: Skb): number {
-  if (skb.members !== null) return skb.members.length;
-  return skb.packet === NONE ? 0 : 1;
+/** Frames that `skb` leaves the host as, as the gate counts them: a fragment counts when it is the last of its packet. */
+export function framesIn(skb: Skb): number {
+  if (skb.packet === NONE && skb.members === null) return 0;
+  return Math.max(1, skb.head.gsoSegs);
 }
 
-/** Drops `skb`: one `drop` event per captured packet, each with its payload, and the bytes go back. */
+/** Length of the IP packets that an aggregate will be cut into (skb_gso_network_seglen), else its own; at layer 3. */
+export function networkBytes(skb: Skb): number {
+  return skb.isGso ? skb.len - payloadLength(skb) + skb.head.gsoSize : skb.len;
+}
+
+/**
+ * Drops `skb`: one `drop` event per captured packet that ends in it, each with its payload, or one that counts none; and the
+ * bytes go back.
+ */
 export function drop(host: Host, skb: Skb, reason: number): void {
-  host.gate.leave(packetsIn(skb));
-  if (skb.members === null) {
-    host.ledger.write(EVENT.drop, reason, skb.packet, skb.id, NONE, skb.len, packetsIn(skb), skb.payloadBytes);
+  host.gate.leave(framesIn(skb));
+  const packets = packetsIn(skb);
+  if (packets === 0 || skb.members === null) {
+    host.ledger.write(EVENT.drop, reason, skb.packet, skb.id, NONE, skb.len, packets, skb.payloadBytes);
   } else {
-    dropMembers(host, skb, skb.members, reason);
+    for (let i = 0; i < packets; i++) {
+      const payload = payloadAt(skb, i);
+      host.ledger.write(EVENT.drop, reason, packetAt(skb, i), skb.id, NONE, payload, 1, payload);
+    }
   }
   host.skbs.free(skb, REASON.dropped);
 }
 
-/** All packets of an aggregate but the last carry gsoSize payload bytes (tcp_gro_receive). */
-function dropMembers(host: Host, skb: Skb, packets: readonly number[], reason: number): void {
-  let left = skb.payloadBytes;
-  packets.forEach((packet, index) => {
-    const payload = index === packets.length - 1 ? left : skb.head.gsoSize;
-    left -= payload;
-    host.ledger.write(EVENT.drop, reason, packet, skb.id, NONE, payload, 1, payload);
-  });
+/**
+ * A device has sent the frame of `skb`, its last bit at `tNs`: one `send` event per captured packet that ends in it, the first
+ * with the bytes of the frame, the others with none; and one that counts no packet where none ends.
+ */
+export function writeSend({ ledger }: Host, skb: Skb, tNs: number): void {
+  const { id, len, flow } = skb;
+  const packets = packetsIn(skb);
+  if (packets === 0) {
+    ledger.writeDevice(tNs, STAGE.nic, EVENT.send, REASON.none, skb.packet, id, len, 0, skb.payloadBytes, flow);
+  }
+  for (let i = 0; i < packets; i++) {
+    const packet = packetAt(skb, i);
+    const bytes = i === 0 ? len : 0;
+    ledger.writeDevice(tNs, STAGE.nic, EVENT.send, REASON.none, packet, id, bytes, 1, payloadAt(skb, i), flow);
+  }
 }

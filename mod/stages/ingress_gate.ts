@@ -1,14 +1,16 @@
 /**
  * The gate of `pace=max`: traffic that waits while the host has no room for it, as if the link had flow control.
  *
- * It counts the packets inside the host and its qdisc. At `limit` packets it closes (XOFF), at half of that it opens again
- * (XON), like the pause frames of IEEE 802.3x: so a link slower than the CPU loses nothing, and arrivals still come in
- * bursts that GRO can merge.
+ * It counts what is inside the host and its qdisc, in frames that are to leave: a super-packet counts as many as it has
+ * segments. At `limit` frames it closes (XOFF), at half of that it opens again (XON), like the pause frames of IEEE 802.3x:
+ * so a link slower than the CPU loses nothing, and arrivals still come in bursts that GRO can merge.
+ *
+ * Under the other paces frames come whether it is open or not, and are lost where there is no room for them.
  *
  * @module
  */
 
-/** Opens and closes by the number of packets inside. */
+/** Opens and closes by the number of frames inside. */
 export class IngressGate {
   /** Called when the gate opens. */
   onOpen: () => void = () => {};
@@ -16,22 +18,22 @@ export class IngressGate {
   #inside = 0;
   #closed = false;
 
-  /** A gate that closes at `limit` packets; Infinity for one that never does. */
+  /** A gate that closes at `limit` frames; Infinity for one that never does. */
   constructor(readonly limit: number) {}
 
   get isOpen(): boolean {
     return !this.#closed;
   }
 
-  /** A packet has arrived. */
-  enter(): void {
-    this.#inside += 1;
+  /** A frame has arrived that will leave as `frames` frames. */
+  enter(frames: number): void {
+    this.#inside += frames;
     if (this.#inside >= this.limit) this.#closed = true;
   }
 
-  /** `packets` packets were handed to the NIC, delivered, or dropped. */
-  leave(packets: number): void {
-    this.#inside -= packets;
+  /** `frames` frames were handed to the NIC, delivered, or dropped. */
+  leave(frames: number): void {
+    this.#inside -= frames;
     if (!this.#closed || this.#inside > this.limit / 2) return;
     this.#closed = false;
     this.onOpen();

@@ -1,9 +1,12 @@
 /**
- * The queue in front of the driver: pfifo, tail drop, one requeue slot.
+ * The queue in front of the driver: pfifo, tail drop, and a slot for what the driver refused.
  *
  * linux-datapath 7.5 (net/sched/sch_generic.c: __dev_xmit_skb, sch_direct_xmit, __qdisc_run, dev_requeue_skb; net/core/dev.c:
- * net_tx_action; 4.4 and 6.1). An empty queue is bypassed. What a driver refuses waits in the slot `gso_skb` and goes first
- * next time. A run ends after 64 packets, or at a driver that is stopped; NET_TX takes it up again.
+ * net_tx_action, validate_xmit_skb; 4.4 and 6.1). An empty queue is bypassed. A packet that wants ESP at layer 2 is validated
+ * when it leaves the queue: an aggregate is cut, all its segments are encrypted, and only then is the first one handed to the
+ * driver. What a driver refuses waits in `gso_skb` and goes before the queue next time: in 4.4 what was refused goes first,
+ * in 6.1 it goes behind the others that were refused, which changes their order. A run ends after 64 packets, or at a
+ * driver that is stopped; NET_TX takes it up again.
  *
  * Every attempt to hand a packet to a stopped or refusing driver is one `busy` event.
  *
@@ -15,28 +18,41 @@
 import { EVENT, REASON, STAGE } from "../ledger/schema.ts";
 import { SOFTIRQ, type Task } from "../sim/cpu.ts";
 import type { Skb } from "../skb/skb.ts";
-import { drop, type Host, packetsIn, type Stage, visit } from "./host.ts";
+import { drop, framesIn, type Host, type Stage, visit } from "./host.ts";
 import type { TxNic } from "./tx_nic.ts";
 
 /** Packets per run (dev_tx_weight, weight_p). */
 const RUN_QUOTA = 64;
+
+/** What packets still need between the queue and the driver (`validate_xmit.ts`). */
+export interface TransmitValidator {
+  /** Cuts an aggregate into the segments that the driver gets, and frees it; empty when `skb` is none. */
+  segments(skb: Skb): readonly Skb[];
+  /** Does what a packet that is no aggregate still needs. */
+  finish(skb: Skb): void;
+}
 
 /** A pfifo with its driver. */
 export class Qdisc implements Stage, Task {
   #first: Skb | null = null;
   #last: Skb | null = null;
   #length = 0;
-  #requeued: Skb | null = null;
+  /** What the driver refused, in the order in which it goes next. */
+  #requeued: Skb[] = [];
   #running = false;
   #quota = RUN_QUOTA;
+  /** Segments of the aggregate on its way to the driver, and how many of them have been encrypted and sent. */
+  #segments: readonly Skb[] = [];
+  #encrypted = 0;
+  #sent = 0;
 
-  constructor(readonly host: Host, readonly nic: TxNic, readonly limit: number) {
+  constructor(readonly host: Host, readonly nic: TxNic, readonly limit: number, readonly validate: TransmitValidator) {
     host.cpu.onSoftirq(SOFTIRQ.netTx, { step: () => this.#netTxAction() });
   }
 
-  /** Packets that wait, the requeued one included (qdisc_qlen). */
+  /** Packets that wait, requeued ones included (qdisc_qlen). */
   get length(): number {
-    return this.#length + (this.#requeued === null ? 0 : 1);
+    return this.#length + this.#requeued.length;
   }
 
   /** dev_queue_xmit. */
@@ -44,6 +60,7 @@ export class Qdisc implements Stage, Task {
     visit(this.host, "qdisc", skb);
     if (this.length === 0 && !this.#running) {
       this.#transmit(skb);
+      if (this.#segments.length > 0) this.#run();
       return;
     }
     if (this.#length >= this.limit) return drop(this.host, skb, REASON.queueLimit);
@@ -55,8 +72,11 @@ export class Qdisc implements Stage, Task {
   step(): boolean {
     const { ledger, cpu } = this.host;
     ledger.stage = STAGE.qdisc;
-    this.#running = this.length > 0 && !this.#meetsStoppedDriver() && this.#transmit(this.#next());
+    this.#running = this.#segments.length > 0
+      ? this.#stepSegments()
+      : this.length > 0 && !this.#meetsStoppedDriver() && this.#transmit(this.#next());
     if (!this.#running) return false;
+    if (this.#segments.length > 0) return true;
     this.#quota -= 1;
     if (this.#quota > 0) return true;
     this.#running = false;
@@ -82,7 +102,7 @@ export class Qdisc implements Stage, Task {
     const { ledger } = this.host;
     this.nic.advance(ledger.nowNs);
     if (!this.nic.isStopped) return false;
-    const head = this.#requeued ?? this.#first!;
+    const head = this.#requeued[0] ?? this.#first!;
     ledger.note(EVENT.busy, REASON.queueStopped, head, head.len);
     return true;
   }
@@ -97,30 +117,59 @@ export class Qdisc implements Stage, Task {
   }
 
   #next(): Skb {
-    const skb = this.#requeued ?? this.#first!;
-    if (this.#requeued === null) this.#removeFirst(skb);
-    else this.#requeued = null;
+    const skb = this.#requeued.shift() ?? this.#removeFirst();
     this.host.ledger.note(EVENT.dequeue, REASON.none, skb, skb.len, this.length);
     return skb;
   }
 
-  #removeFirst(skb: Skb): void {
+  #removeFirst(): Skb {
+    const skb = this.#first!;
     this.#first = skb.next;
     if (this.#first === null) this.#last = null;
     skb.next = null;
     this.#length -= 1;
+    return skb;
   }
 
-  /** Hands a packet to the driver; false when it was refused and waits in the slot (sch_direct_xmit). */
+  /** sch_direct_xmit; false when the packet was refused and waits to go again. An aggregate only begins here. */
   #transmit(skb: Skb): boolean {
-    const packets = packetsIn(skb);
-    if (this.nic.transmit(skb)) {
-      this.host.gate.leave(packets);
+    this.#segments = this.validate.segments(skb);
+    if (this.#segments.length > 0) return true;
+    this.validate.finish(skb);
+    if (this.#handOver(skb)) return true;
+    this.#requeue([skb]);
+    return false;
+  }
+
+  /** One segment is encrypted, or when all are, handed to the driver; false when the driver refused it. */
+  #stepSegments(): boolean {
+    const segments = this.#segments;
+    if (this.#encrypted < segments.length) {
+      this.validate.finish(segments[this.#encrypted++]!);
       return true;
     }
-    this.host.ledger.stage = STAGE.qdisc;
-    this.#requeued = skb;
-    this.host.ledger.note(EVENT.requeue, REASON.none, skb, skb.len, this.length);
-    return false;
+    const taken = this.#handOver(segments[this.#sent]!);
+    if (taken) this.#sent += 1;
+    if (taken && this.#sent < segments.length) return true;
+    if (!taken) this.#requeue(segments.toSpliced(0, this.#sent));
+    this.#segments = [];
+    this.#encrypted = 0;
+    this.#sent = 0;
+    return taken;
+  }
+
+  #handOver(skb: Skb): boolean {
+    const frames = framesIn(skb);
+    if (!this.nic.transmit(skb)) return false;
+    this.host.gate.leave(frames);
+    return true;
+  }
+
+  /** dev_requeue_skb: in 4.4 the refused packets are the slot, in 6.1 they go behind those that are there. */
+  #requeue(refused: readonly Skb[]): void {
+    const { config, ledger } = this.host;
+    ledger.stage = STAGE.qdisc;
+    for (const skb of refused) ledger.note(EVENT.requeue, REASON.none, skb, skb.len, this.length + 1);
+    this.#requeued = config.era === "4.4" ? [...refused, ...this.#requeued] : [...this.#requeued, ...refused];
   }
 }

@@ -43,7 +43,7 @@ Deno.test("a full queue drops what comes last; the requeued packet does not coun
   const fixture = new StageFixture();
   const { host, engine } = fixture;
   const nic = new TxNic(host, engine, 4, 0.001, null);
-  const qdisc = new Qdisc(host, nic, 2);
+  const qdisc = new Qdisc(host, nic, 2, { segments: () => [], finish: () => {} });
   const frame = tcpFrame({ payloadBytes: 0 });
   for (let packet = 0; packet < 10; packet++) qdisc.process(fixture.linear(packet, frame, 0));
   // Four in the ring, one refused, two in the queue.

@@ -4,7 +4,7 @@
  *
  * ```ts
  * const { events } = await runOf(captureOf(flowOf(4, { 2: { window: 100 } })), "nocopy-gro");
- * deliveries(events); // ["0-1:flow-end", "2:flow-end", "3:poll-end"]
+ * deliveries(events); // ["0-1:window", "2:window", "3:poll-end"]
  * ```
  *
  * @module
@@ -12,7 +12,7 @@
 
 import { resolveConfig } from "../config/resolve.ts";
 import { ENGINES } from "../crypto/engines.ts";
-import { type OpenedPacket, openTunnelPacket } from "../esp/tunnel_packet.ts";
+import { type OpenedPacket, openEspPacket } from "../esp/esp_packet.ts";
 import { Ledger } from "../ledger/ledger.ts";
 import { Recorder, type TcpFrame, tcpFrame, type TestRun } from "../replay/testing.ts";
 import { Cpu } from "../sim/cpu.ts";
@@ -20,10 +20,9 @@ import { Engine } from "../sim/engine.ts";
 import { put, reserve } from "../skb/head_ops.ts";
 import { Memory } from "../skb/memory.ts";
 import type { Skb } from "../skb/skb.ts";
-import { SkbMemory } from "../skb/skb_memory.ts";
 import { ETH_HLEN } from "../wire/ethernet.ts";
 import * as ipv4 from "../wire/ipv4.ts";
-import type { Host } from "./host.ts";
+import { type Host, skbMemoryFor } from "./host.ts";
 import { IngressGate } from "./ingress_gate.ts";
 
 /** `count` segments of one flow in order, `changes[i]` made to the i-th; sequence numbers count what was sent before. */
@@ -79,7 +78,7 @@ export function deliveries(events: Recorder): string[] {
 /** Opens every ESP packet that was sent, in order. */
 export function openSent({ run, sent }: TestRun): OpenedPacket[] {
   const aead = run.sa.aead(ENGINES[run.engine!]);
-  return sent.map(({ bytes }) => openTunnelPacket(bytes.subarray(ETH_HLEN), run.sa, aead));
+  return sent.map(({ bytes }) => openEspPacket(bytes.subarray(ETH_HLEN), run.sa, aead));
 }
 
 /** The packets inside of what was sent, in order; throws where one cannot be opened. */
@@ -112,7 +111,7 @@ export class StageFixture {
     this.host = {
       config,
       ledger: this.#ledger,
-      skbs: new SkbMemory(new Memory({ poison: true }), this.#ledger, config.era),
+      skbs: skbMemoryFor(config, new Memory({ poison: true }), this.#ledger),
       cpu: new Cpu<Skb>(0, this.engine, this.#ledger),
       gate: new IngressGate(Infinity),
       probe: null,

@@ -11,9 +11,9 @@
 import { parse } from "@std/csv";
 import { openCapture, sourceOfBytes } from "../capture/mod.ts";
 import { type PlainPacket, readAll } from "../capture/testing.ts";
-import { SecurityAssociation } from "../esp/sa.ts";
-import { parseAddress } from "../wire/ipv4.ts";
-import { rangesOf } from "./testing.ts";
+import type { SecurityAssociation } from "../esp/sa.ts";
+import { associationOf, type RecordedSa } from "../esp/testing_recorded_sa.ts";
+import type { Row } from "./testing_polls.ts";
 
 /** The fields of `scenario.json` that matter here. */
 export interface Settings {
@@ -23,26 +23,19 @@ export interface Settings {
   /** esp4_offload was loaded: aggregates are segmented at layer 2. */
   readonly esp_module?: boolean;
   readonly gro: "on" | "off";
-  readonly rx_layout: string | readonly string[] | null;
+  /** A list is taken in turn, frame by frame. */
+  readonly rx_layout: string | readonly string[];
+  readonly rx_hash?: boolean;
   readonly nic_rx_csum: "on" | "off";
   readonly mtu: number;
+  /** Frames of each poll; one poll of all where it is missing. */
   readonly batches?: readonly number[];
   readonly gro_flush_us?: number;
+  /** How a TUN device received instead of a NIC: `linear` (IFF_NAPI) or `frags` (IFF_NAPI_FRAGS). */
+  readonly tun?: "linear" | "frags";
+  /** Lengths of the pieces, the last one not counted, in which each frame was written to a TUN device. */
+  readonly tun_iov?: readonly number[];
   readonly sa?: readonly RecordedSa[];
-}
-
-/** An SA as the recording states it. */
-export interface RecordedSa {
-  readonly src: string;
-  readonly dst: string;
-  readonly spi: string;
-  readonly mode: string;
-  readonly aead?: string;
-  /** Key and salt, "0x" in front. */
-  readonly key?: string;
-  readonly icv_bits?: number;
-  readonly encap?: string;
-  readonly flags?: readonly string[];
 }
 
 /** One recording. */
@@ -50,22 +43,14 @@ export interface Recording {
   readonly settings: Settings;
   readonly input: Uint8Array;
   readonly frames: readonly PlainPacket[];
-  /** Buffers after GRO, in order. */
-  readonly delivered: readonly RecordedBuffer[];
+  /** What GRO made of each frame. */
+  readonly inputs: readonly Row[];
+  /** Buffers after GRO, in order; `inputs` is there where the recording names the packets. */
+  readonly delivered: readonly Row[];
+  /** Packets that entered xfrm_output; empty where nothing did. */
+  readonly forwarded: readonly Row[];
   /** Frames handed to the driver; empty where the recording is of GRO alone. */
   readonly output: readonly PlainPacket[];
-}
-
-/** A buffer as it reached the stack. */
-export interface RecordedBuffer {
-  /** Input packets as `rangesOf()` writes them; undefined where the recording only counts them. */
-  readonly packets: string | undefined;
-  readonly count: number;
-  /** From the IP header on, padding included. */
-  readonly bytes: number;
-  readonly gsoSize: number;
-  readonly frags: number;
-  readonly listMembers: number;
 }
 
 /** All recordings of paths gro and forward below `root`, a folder URL; none where there is no such folder. */
@@ -91,68 +76,70 @@ function folderNames(root: URL): string[] {
 async function readRecording(folder: URL, settings: Settings): Promise<Recording> {
   const isForward = settings.path === "forward";
   const input = Deno.readFileSync(new URL("input.pcap", folder));
-  const table = Deno.readTextFileSync(new URL(isForward ? "expected_gro.csv" : "expected.csv", folder));
   const output = isForward ? await packetsOf(Deno.readFileSync(new URL("output.pcap", folder))) : [];
-  const delivered = parse(table, { skipFirstRow: true }).map((row) => ({
-    packets: row["inputs"] === undefined ? undefined : rangesOf(numbersOf(row["inputs"])),
-    count: Math.max(1, Number(row["gso_segs"])),
-    bytes: Number(row["len"]),
-    gsoSize: Number(row["gso_size"]),
-    frags: Number(row["nr_frags"]),
-    listMembers: Number(row["frag_list_n"]),
-  }));
-  return { settings, input, frames: await packetsOf(input), delivered, output };
+  const frames = await packetsOf(input);
+  return {
+    settings: settings.tun === undefined ? settings : ofTun(settings, frames.length),
+    input,
+    frames,
+    inputs: rowsOf(new URL("expected_inputs.csv", folder)),
+    delivered: rowsOf(new URL(isForward ? "expected_gro.csv" : "expected.csv", folder)),
+    forwarded: rowsOf(new URL("expected_xfrm_output.csv", folder)),
+    output,
+  };
+}
+
+/**
+ * A TUN device in the words of a NIC: every write is a poll, nothing is summed, and of what is written in pieces the first
+ * holds the headers. With IFF_NAPI_FRAGS each poll ends without work, so that gro_flush_timeout is not looked at.
+ */
+function ofTun(settings: Settings, writes: number): Settings {
+  const isLinear = settings.tun === "linear";
+  const pages = settings.tun_iov?.length ?? 1;
+  const { gro_flush_us, ...rest } = settings;
+  return {
+    ...rest,
+    gro: "on",
+    rx_layout: isLinear ? "kmalloc" : `hdrsplit:${pages}`,
+    nic_rx_csum: "off",
+    batches: Array<number>(writes).fill(1),
+    ...isLinear && gro_flush_us !== undefined ? { gro_flush_us } : {},
+  };
+}
+
+/** The rows of a table; none where the recording has no such table. */
+function rowsOf(table: URL): Row[] {
+  try {
+    return parse(Deno.readTextFileSync(table), { skipFirstRow: true });
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
 }
 
 async function packetsOf(file: Uint8Array): Promise<PlainPacket[]> {
   return await readAll(await openCapture(sourceOfBytes(file), "recording"));
 }
 
-/** Numbers of "0-2 4". */
-function numbersOf(ranges: string): number[] {
-  return ranges.split(" ").flatMap((range) => {
-    const [first, last = first] = range.split("-").map(Number) as [number, number | undefined];
-    return Array.from({ length: last! - first + 1 }, (_, i) => first + i);
-  });
+/** gro_max_size of the device, which only the name of a recording says. */
+export function groMaxSize({ settings }: Recording): number | undefined {
+  const size = /gro-max-size-(\d+)/.exec(settings.name)?.[1];
+  return size === undefined ? undefined : Number(size);
 }
 
-/** Why the model cannot play a recording, or undefined. */
-export function whyLeftOut({ settings, frames }: Recording): string | undefined {
-  const { batches = [] } = settings;
-  if (frames.some(({ bytes }) => bytes[12] !== 0x08 || bytes[13] !== 0x00)) return "IPv6";
-  if (settings.rx_layout === null || settings.rx_layout === undefined) {
-    return "TUN device: its polls are not those of a NIC";
-  }
-  if (settings.gro_flush_us !== undefined) return "gro_flush_us is not built";
-  if (settings.name.includes("gro-max-size")) return "gro_max_size is no key";
+/** Why what left as ESP cannot be compared, or undefined. */
+export function whyLeftOut(recording: Recording): string | undefined {
+  const { settings } = recording;
+  if (settings.path !== "forward" || settings.sa === undefined) return "nothing left as ESP";
   if (settings.queues) return "queues";
-  if (settings.sa !== undefined && settings.sa.length > 1) return "two SAs";
-  if (new Set(batches).size > 1) return "polls of different sizes";
+  if (settings.sa.length > 1) return "two SAs";
+  if (openableSa(recording) === undefined) return "a suite, an encapsulation or padding that is not built";
   return undefined;
-}
-
-/** Ports of all TCP flows. */
-export function tcpFlows({ frames }: Recording): Set<string> {
-  const ofTcp = frames.filter(({ bytes }) => bytes[14] === 0x45 && bytes[23] === 6);
-  return new Set(ofTcp.map(({ bytes }) => `${bytes.subarray(26, 38)}`));
 }
 
 /** The SA of a recording, where the model has all that it uses. */
 export function openableSa({ settings }: Recording): SecurityAssociation | undefined {
   const [recorded] = settings.sa ?? [];
-  if (recorded?.aead !== "rfc4106(gcm(aes))" || recorded.icv_bits !== 128) return undefined;
-  if (recorded.encap !== undefined || recorded.mode !== "tunnel" || recorded.flags?.includes("esn")) return undefined;
-  const source = parseAddress(recorded.src);
-  const destination = parseAddress(recorded.dst);
-  if (source === undefined || destination === undefined || settings.name.includes("tfcpad")) return undefined;
-  const bytes = Uint8Array.fromHex(recorded.key!.slice(2));
-  return new SecurityAssociation({
-    spi: Number(recorded.spi),
-    key: bytes.subarray(0, -4),
-    salt: bytes.subarray(-4),
-    mode: "tunnel",
-    source,
-    destination,
-    seed: 0,
-  });
+  if (recorded === undefined || recorded.mode !== "tunnel" || settings.name.includes("tfcpad")) return undefined;
+  return associationOf(recorded);
 }

@@ -4,7 +4,7 @@
  * A frame takes one descriptor for its linear part and one for each fragment. The driver refuses a frame for which the ring
  * lacks descriptors (NETDEV_TX_BUSY) and stops its queue until half of the ring is free again; the NIC's interrupt then
  * raises NET_TX. The ring is advanced to the caller's local time before it is looked at, so that what the link has sent
- * meanwhile is free.
+ * meanwhile is free. While frames wait, the NIC interrupts when half of them have left, for sockets that wait for that.
  *
  * Departures: descriptors become free at the last bit of their frame, without waiting for the driver to clean them up; no
  * byte queue limits. A frame of more fragments than the ring has descriptors is linearized by the driver, as drivers do.
@@ -18,7 +18,7 @@ import type { Actor, Engine } from "../sim/engine.ts";
 import { SOFTIRQ } from "../sim/cpu.ts";
 import { linearize } from "../skb/paged_ops.ts";
 import type { Skb } from "../skb/skb.ts";
-import { type Host, packetsIn, visit } from "./host.ts";
+import { type Host, visit, writeSend } from "./host.ts";
 
 const PS_PER_BIT_AT_1_GBPS = 1000;
 
@@ -83,8 +83,15 @@ export class TxNic implements Actor {
     if (nowNs >= this.#nextEventNs) this.#nextEventNs = Infinity;
     this.host.cpu.raise(SOFTIRQ.netTx, nowNs);
     const roomNs = this.isStopped ? this.#roomNs() : -Infinity;
-    const nextNs = roomNs > nowNs ? roomNs : this.#ends.at(-1) ?? -Infinity;
+    const nextNs = roomNs > nowNs ? roomNs : this.#halfNs(nowNs);
     if (nextNs > nowNs) this.#arm(nextNs);
+  }
+
+  /** When half of the frames that are still to be sent at `nowNs` will have left; -Infinity when there are none. */
+  #halfNs(nowNs: number): number {
+    let next = this.#first;
+    while (next < this.#ends.length && this.#ends[next]! <= nowNs) next += 1;
+    return this.#ends[(next + this.#ends.length - 1) >> 1] ?? -Infinity;
   }
 
   #complete(): void {
@@ -94,19 +101,7 @@ export class TxNic implements Actor {
     this.#free += descriptorsOf(skb);
     if (this.isStopped && this.#free >= this.#wakeAt) this.isStopped = false;
     const { ledger, skbs } = this.host;
-    const packets = packetsIn(skb);
-    ledger.writeDevice(
-      endNs,
-      STAGE.nic,
-      EVENT.send,
-      REASON.none,
-      skb.packet,
-      skb.id,
-      skb.len,
-      packets,
-      skb.payloadBytes,
-      skb.flow,
-    );
+    writeSend(this.host, skb, endNs);
     this.tap?.(skb, endNs);
     const stage = ledger.stage;
     ledger.stage = STAGE["driver-tx"];

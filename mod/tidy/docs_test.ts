@@ -15,8 +15,9 @@ Deno.test("README.md names every column and every preset", () => {
 });
 
 Deno.test("README.md shows the output of its first command, to the letter", async () => {
+  const [, args] = README.match(/cli\.ts (compare [^\n]*)\n/)!;
   const command = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-check", "-R", "cli.ts", "compare", "fixtures/bulk-tcp-ipv4.pcap", "--format", "table"],
+    args: ["run", "--no-check", "-R", "cli.ts", ...args!.split(" ")],
     cwd: ROOT,
     stderr: "null",
   });
@@ -24,17 +25,18 @@ Deno.test("README.md shows the output of its first command, to the letter", asyn
   assertEquals(README.includes("```text\n" + shown + "\n```"), true, shown);
 });
 
-Deno.test("README.md shows the output of the example script, to the letter", async () => {
-  const script = "mod/cli/examples/copied_bytes.sh";
-  const command = new Deno.Command("sh", {
-    args: [script, "fixtures/bulk-tcp-ipv4.pcap"],
-    cwd: ROOT,
-    env: { DENO: Deno.execPath() },
-    stderr: "null",
+for (const script of ["mod/cli/examples/copied_bytes.sh", "mod/cli/examples/slides_table.sh"]) {
+  Deno.test(`README.md shows the output of ${script}, to the letter`, async () => {
+    const command = new Deno.Command("sh", {
+      args: [script, "fixtures/bulk-tcp-ipv4.pcap"],
+      cwd: ROOT,
+      env: { DENO: Deno.execPath() },
+      stderr: "null",
+    });
+    const shown = new TextDecoder().decode((await command.output()).stdout).trimEnd();
+    assertEquals(README.includes(`$ ${script} fixtures/bulk-tcp-ipv4.pcap\n${shown}\n`), true, shown);
   });
-  const shown = new TextDecoder().decode((await command.output()).stdout).trimEnd();
-  assertEquals(README.includes(`fixtures/bulk-tcp-ipv4.pcap\n${shown}\n`), true, shown);
-});
+}
 
 Deno.test("README.md shows a part of what explain tells, to the letter", async () => {
   const [, args, shown] = README.match(/cli\.ts (explain [^\n]*)\n```\n\n```text\n(.*?)\n```/s)!;
@@ -45,6 +47,17 @@ Deno.test("README.md shows a part of what explain tells, to the letter", async (
   });
   const story = new TextDecoder().decode((await command.output()).stdout);
   assertEquals(story.includes(`\n${shown}\n`), true, story);
+});
+
+Deno.test("README.md shows what inspect says of aggregation, to the letter", async () => {
+  const [, args, shown] = README.match(/cli\.ts (inspect fixtures[^\n]*)\n```\n\n```text\n(.*?)\n```/s)!;
+  const command = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-check", "-R", "cli.ts", ...args!.split(" ")],
+    cwd: ROOT,
+    stderr: "null",
+  });
+  const page = new TextDecoder().decode((await command.output()).stdout);
+  assertEquals(page.includes(`\n${shown}\n`), true, page);
 });
 
 Deno.test("links in README.md and mod/README.md lead to files that are there", () => {

@@ -18,6 +18,10 @@
 /** Below this many bytes a byte loop is faster than finding the buffer behind the array (checksum_bench.ts). */
 const DATA_VIEW_FROM_BYTES = 64;
 
+/** Offsets of source and destination, which are neighbours, in the two IP headers; those modules import this one. */
+const IPV4_OFFSET_ADDRESSES = 12;
+const IPV6_OFFSET_ADDRESSES = 8;
+
 /** The view of the buffer that was summed last: a program has one arena, and a new DataView costs 65 ns. */
 let viewed: ArrayBufferLike = new ArrayBuffer(0);
 let view: DataView = new DataView(viewed);
@@ -95,4 +99,19 @@ export function pseudoHeaderSumIpv4(source: number, destination: number, protoco
     (source >>> 16) + (source & 0xffff) + (destination >>> 16) + (destination & 0xffff) + protocol +
       (length >>> 16) + (length & 0xffff),
   );
+}
+
+/**
+ * The folded sum of the IPv6 pseudo-header (RFC 8200, section 8.1) of the packet whose IPv6 header is at absolute offset
+ * `ipAt`, with the addresses that stand there: not right where a routing header has segments left. `protocol` is the
+ * upper-layer protocol, behind any extension headers; `length` is transport header plus payload in bytes.
+ */
+export function pseudoHeaderSumIpv6(u8: Uint8Array, ipAt: number, protocol: number, length: number): number {
+  return partialSum(u8, ipAt + IPV6_OFFSET_ADDRESSES, 32, protocol + (length >>> 16) + (length & 0xffff));
+}
+
+/** The folded sum of the pseudo-header of either version, by the IP header at `ipAt`; as `pseudoHeaderSumIpv6()`. */
+export function pseudoHeaderSum(u8: Uint8Array, ipAt: number, protocol: number, length: number): number {
+  if (u8[ipAt]! >>> 4 === 6) return pseudoHeaderSumIpv6(u8, ipAt, protocol, length);
+  return partialSum(u8, ipAt + IPV4_OFFSET_ADDRESSES, 8, protocol + (length >>> 16) + (length & 0xffff));
 }

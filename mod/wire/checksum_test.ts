@@ -1,6 +1,14 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { combine, finish, fold, partialSum, pseudoHeaderSumIpv4 } from "./checksum.ts";
+import {
+  combine,
+  finish,
+  fold,
+  partialSum,
+  pseudoHeaderSum,
+  pseudoHeaderSumIpv4,
+  pseudoHeaderSumIpv6,
+} from "./checksum.ts";
 
 /** RFC 1071, section 3. */
 const RFC1071 = Uint8Array.of(0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7);
@@ -94,4 +102,32 @@ Deno.test("pseudoHeaderSumIpv4() equals the sum of the pseudo-header written out
 
 Deno.test("pseudoHeaderSumIpv4() counts a length beyond 65535, as of an aggregate", () => {
   assertEquals(pseudoHeaderSumIpv4(0, 0, 6, 0x2_0001), 6 + 2 + 1);
+});
+
+Deno.test("pseudoHeaderSumIpv6() equals the sum of the pseudo-header written out", () => {
+  const addresses = fc.uint8Array({ minLength: 32, maxLength: 32 });
+  fc.assert(fc.property(addresses, fc.nat(255), fc.nat(0xffffffff), (both, protocol, length) => {
+    const written = new Uint8Array(40);
+    written.set(both);
+    new DataView(written.buffer).setUint32(32, length);
+    written[39] = protocol;
+    const u8 = new Uint8Array(60).fill(0xa5);
+    u8[3] = 0x60;
+    u8.set(both, 3 + 8);
+    assertEquals(pseudoHeaderSumIpv6(u8, 3, protocol, length), naiveSum(written));
+    assertEquals(pseudoHeaderSum(u8, 3, protocol, length), naiveSum(written));
+  }));
+});
+
+Deno.test("pseudoHeaderSum() equals pseudoHeaderSumIpv4() over an IPv4 header", () => {
+  fc.assert(
+    fc.property(fc.nat(0xffffffff), fc.nat(0xffffffff), fc.nat(255), fc.nat(0xffffff), (from, to, protocol, length) => {
+      const view = new DataView(new ArrayBuffer(40));
+      view.setUint8(3, 0x4f);
+      view.setUint32(3 + 12, from);
+      view.setUint32(3 + 16, to);
+      const sum = pseudoHeaderSum(new Uint8Array(view.buffer), 3, protocol, length);
+      assertEquals(sum, pseudoHeaderSumIpv4(from, to, protocol, length));
+    }),
+  );
 });

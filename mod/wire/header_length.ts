@@ -6,7 +6,8 @@
  * `__skb_flow_dissect`, then `__skb_get_poff`), read in a tree of about 4.6 and in 6.6: of fragments, the first counts its
  * transport header (FLOW_DISSECTOR_F_PARSE_1ST_FRAG), the others end with the IP header. Followed: VLAN tags, PPPoE
  * sessions, IPv4 with options, IPv6 with hop-by-hop, routing, destination and fragment headers, IP in IP, GRE version 0.
- * ESP and AH are not: such a frame ends with its IP header, 34 bytes over plain IPv4.
+ * ESP and AH are not, nor is the mobility header of IPv6: such a frame ends with its IP header, 34 bytes over plain IPv4,
+ * 54 over IPv6.
  *
  * Departures: MPLS, TIPC, FCoE, HSR and PTP frames end where that header begins (Linux 6.1 counts one MPLS label, the
  * others differ by version); GRE version 1 (PPTP) ends where GRE begins, as in old kernels; compressed PPP protocol fields
@@ -26,15 +27,13 @@
 import { get16 } from "./bytes.ts";
 import * as ethernet from "./ethernet.ts";
 import * as ipv4 from "./ipv4.ts";
+import * as ipv6 from "./ipv6.ts";
 import * as protocols from "./ip_protocol.ts";
 import * as tcp from "./tcp.ts";
 
 /** Headers behind the first that are followed (Linux 6.1 MAX_FLOW_DISSECT_HDRS; 4.4 has no limit). */
 const MAX_FOLLOWED = 15;
 
-const IPV6_HEADER_BYTES = 40;
-const IPV6_OFFSET_NEXT_HEADER = 6;
-const IPV6_FRAGMENT_HEADER_BYTES = 8;
 const IPV6_FRAGMENT_OFFSET_MASK = 0xfff8;
 
 const PPPOE_HEADER_BYTES = 8;
@@ -69,9 +68,8 @@ function network(u8: Uint8Array, end: number, here: number, type: number, follow
     case ethernet.ETHERTYPE_IPV4:
       return inIpv4(u8, end, here, followed);
     case ethernet.ETHERTYPE_IPV6: {
-      if (here + IPV6_HEADER_BYTES > end) return here;
-      const next = u8[here + IPV6_OFFSET_NEXT_HEADER]!;
-      return inProtocol(u8, end, here + IPV6_HEADER_BYTES, next, true, followed);
+      if (here + ipv6.HEADER_BYTES > end) return here;
+      return inProtocol(u8, end, here + ipv6.HEADER_BYTES, ipv6.nextHeader(u8, here), true, followed);
     }
     case ethernet.ETHERTYPE_VLAN:
     case ethernet.ETHERTYPE_SERVICE_VLAN:
@@ -130,8 +128,8 @@ function inProtocol(
       if (!inIpv6 || here + 2 > end) return here;
       return inProtocol(u8, end, here + (u8[here + 1]! + 1) * 8, u8[here]!, true, followed + 1);
     case protocols.PROTOCOL_FRAGMENT: {
-      if (!inIpv6 || here + IPV6_FRAGMENT_HEADER_BYTES > end) return here;
-      const behind = here + IPV6_FRAGMENT_HEADER_BYTES;
+      if (!inIpv6 || here + ipv6.FRAGMENT_HEADER_BYTES > end) return here;
+      const behind = here + ipv6.FRAGMENT_HEADER_BYTES;
       if ((get16(u8, here + 2) & IPV6_FRAGMENT_OFFSET_MASK) !== 0) return behind;
       return inProtocol(u8, end, behind, u8[here]!, true, followed + 1);
     }

@@ -52,6 +52,8 @@ Deno.test("ethernetHeaderBytes() stops behind the IP header of ESP and AH", () =
   assertEquals(headers("0800" + ipv4Hex(51)), 34);
   assertEquals(headers("0800" + ipv4Hex(50, 7)), 42);
   assertEquals(headers("86dd" + ipv6Hex(50)), 54);
+  assertEquals(headers("86dd" + ipv6Hex(51)), 54);
+  assertEquals(headers("86dd" + ipv6Hex(60) + "3200000000000000"), 62);
 });
 
 Deno.test("ethernetHeaderBytes() counts the transport header of the first fragment only", () => {
@@ -60,6 +62,11 @@ Deno.test("ethernetHeaderBytes() counts the transport header of the first fragme
   assertEquals(headers("0800" + ipv4Hex(6, 5, 0x00b9) + tcpHex(5)), 34);
   assertEquals(headers("86dd" + ipv6Hex(44) + "1100000100000001"), 14 + 40 + 8 + 8);
   assertEquals(headers("86dd" + ipv6Hex(44) + "1100000900000001"), 14 + 40 + 8);
+  assertEquals(headers("86dd" + ipv6Hex(44) + "3c00000100000001" + "1100000000000000"), 14 + 40 + 8 + 8 + 8);
+  assertEquals(
+    headers("86dd" + ipv6Hex(0) + "2c00000000000000" + "3c00000800000001" + "1100000000000000"),
+    14 + 40 + 16,
+  );
 });
 
 Deno.test("ethernetHeaderBytes() follows VLAN tags", () => {
@@ -70,7 +77,10 @@ Deno.test("ethernetHeaderBytes() follows VLAN tags", () => {
 
 Deno.test("ethernetHeaderBytes() follows IPv6 extension headers", () => {
   assertEquals(headers("86dd" + ipv6Hex(6) + tcpHex(8)), 14 + 40 + 32);
+  assertEquals(headers("86dd" + ipv6Hex(17)), 14 + 40 + 8);
   assertEquals(headers("86dd" + ipv6Hex(58)), 14 + 40 + 8);
+  assertEquals(headers("86dd" + ipv6Hex(59)), 14 + 40);
+  assertEquals(headers("86dd" + ipv6Hex(135) + "3b00000000000000"), 14 + 40);
   assertEquals(headers("86dd" + ipv6Hex(0) + "3c00000000000000" + "1101" + "00".repeat(14)), 14 + 40 + 8 + 16 + 8);
   assertEquals(headers("86dd" + ipv6Hex(43) + "0600000000000000" + tcpHex(5)), 14 + 40 + 8 + 20);
 });

@@ -38,5 +38,7 @@ export const PROTOCOL_NONE = 59;
 export const PROTOCOL_DESTINATION_OPTIONS = 60;
 /** SCTP. */
 export const PROTOCOL_SCTP = 132;
+/** IPv6 mobility header (RFC 6275). */
+export const PROTOCOL_MOBILITY = 135;
 /** UDP-Lite. */
 export const PROTOCOL_UDPLITE = 136;

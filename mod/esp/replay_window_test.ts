@@ -1,0 +1,42 @@
+import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { ReplayWindow } from "./replay_window.ts";
+
+Deno.test("ReplayWindow accepts each number once, in any order, and none behind the window", () => {
+  const sequences = fc.array(fc.integer({ min: 0, max: 200 }), { maxLength: 300 });
+  fc.assert(fc.property(fc.integer({ min: 1, max: 70 }), sequences, (size, numbers) => {
+    const window = new ReplayWindow(size);
+    const seen = new Set<number>();
+    let top = 0;
+    for (const sequence of numbers) {
+      const isNew = sequence !== 0 && !seen.has(sequence) && (sequence > top || top - sequence < size);
+      assertEquals(window.accepts(sequence), isNew, `${sequence} after ${[...seen]}`);
+      if (!isNew) continue;
+      window.advance(sequence);
+      seen.add(sequence);
+      top = Math.max(top, sequence);
+    }
+  }));
+});
+
+Deno.test("ReplayWindow of 64: number 1 passes behind 64 and not behind 65", () => {
+  const window = new ReplayWindow(64);
+  window.advance(64);
+  assertEquals(window.accepts(1), true);
+  window.advance(65);
+  assertEquals(window.accepts(1), false);
+});
+
+Deno.test("ReplayWindow forgets nothing at the last sequence number", () => {
+  const window = new ReplayWindow(64);
+  window.advance(0xffffffff);
+  assertEquals(window.accepts(0xffffffff), false);
+  assertEquals(window.accepts(0xffffffc0), true);
+  assertEquals(window.accepts(0xffffffbf), false);
+});
+
+Deno.test("ReplayWindow of 0 numbers accepts everything again and again", () => {
+  const window = new ReplayWindow(0);
+  window.advance(5);
+  assertEquals([0, 5, 5].map((sequence) => window.accepts(sequence)), [true, true, true]);
+});

@@ -1,0 +1,85 @@
+/**
+ * What the tests of ESP share: an association of every kind, and IP packets of every shape. Not part of the library.
+ *
+ * ```ts
+ * for (const { name, sa } of everyAssociation()) console.log(name); // aes-gcm-128 tunnel over IPv4, ...
+ * ```
+ *
+ * @module
+ */
+import fc from "fast-check";
+import * as ip from "../wire/ip.ts";
+import * as ipv4 from "../wire/ipv4.ts";
+import * as ipv6 from "../wire/ipv6.ts";
+import type { EspMode, IpVersion } from "./arithmetic.ts";
+import { type SecurityAssociation, testSecurityAssociation } from "./sa.ts";
+import { SUITES } from "./suites.ts";
+
+/** An association and what it is called in the names of tests. */
+export interface NamedAssociation {
+  readonly name: string;
+  readonly sa: SecurityAssociation;
+}
+
+const MODES: readonly EspMode[] = ["tunnel", "transport"];
+const VERSIONS: readonly IpVersion[] = [4, 6];
+
+/** The test association in every suite, mode and, in tunnel mode, outer version. */
+export function everyAssociation(): NamedAssociation[] {
+  return Object.values(SUITES).flatMap(({ name: cipher }) =>
+    MODES.flatMap((mode) =>
+      VERSIONS.filter((version) => mode === "tunnel" || version === 4).map((version) => ({
+        name: `${cipher} ${mode}${mode === "tunnel" ? ` over IPv${version}` : ""}`,
+        sa: testSecurityAssociation({ seed: 1, cipher, mode, ip: version }),
+      }))
+    )
+  );
+}
+
+const bytes = (minLength: number, maxLength: number) => fc.uint8Array({ minLength, maxLength, size: "max" });
+/** Protocols that are neither extension headers nor ESP nor "no next header". */
+const protocols = fc.constantFrom(1, 6, 17, 33, 47, 51, 58, 132, 253);
+const HOP_BY_HOP = 0;
+const ROUTING = 43;
+const DESTINATION = 60;
+
+/** An IPv4 packet: options or none, no fragment, any payload of at least one byte, a right checksum. */
+export const ipv4Packets: fc.Arbitrary<Uint8Array> = fc
+  .tuple(bytes(20, 20), fc.nat(10), bytes(40, 40), protocols, bytes(1, 1500))
+  .map(([fields, optionWords, options, protocol, payload]) => {
+    const headerBytes = ipv4.HEADER_BYTES + 4 * optionWords;
+    const packet = new Uint8Array(headerBytes + payload.length);
+    packet.set(fields);
+    packet.set(options.subarray(0, 4 * optionWords), ipv4.HEADER_BYTES);
+    packet.set(payload, headerBytes);
+    packet[0] = 0x45 + optionWords;
+    packet[ipv4.OFFSET_FRAGMENT] = packet[ipv4.OFFSET_FRAGMENT]! & 0xc0;
+    packet[ipv4.OFFSET_FRAGMENT + 1] = 0;
+    packet[ipv4.OFFSET_PROTOCOL] = protocol;
+    ipv4.setTotalLength(packet, 0, packet.length);
+    ipv4.writeHeaderChecksum(packet, 0);
+    return packet;
+  });
+
+/** An IPv6 packet: up to four extension headers in any order, any payload of at least one byte. */
+export const ipv6Packets: fc.Arbitrary<Uint8Array> = fc
+  .tuple(
+    bytes(40, 40),
+    fc.array(fc.tuple(fc.constantFrom(HOP_BY_HOP, ROUTING, DESTINATION), fc.nat(3), bytes(30, 30)), { maxLength: 4 }),
+    protocols,
+    bytes(1, 1500),
+  )
+  .map(([fields, extensions, protocol, payload]) => {
+    const headers = extensions.map(([, units, content], i) => {
+      const next = extensions[i + 1]?.[0] ?? protocol;
+      return [next, units, ...content.subarray(0, 6), ...new Array(8 * units).fill(content[7])];
+    });
+    const packet = Uint8Array.from([...fields, ...headers.flat(), ...payload]);
+    packet[0] = 0x60 | (packet[0]! & 0x0f);
+    packet[ipv6.OFFSET_NEXT_HEADER] = extensions[0]?.[0] ?? protocol;
+    ip.setTotalBytes(packet, 0, packet.length);
+    return packet;
+  });
+
+/** An IP packet of either version. */
+export const ipPackets: fc.Arbitrary<Uint8Array> = fc.oneof(ipv4Packets, ipv6Packets);

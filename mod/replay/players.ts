@@ -1,0 +1,102 @@
+/**
+ * Who plays which path: the stages of each, and the traffic that goes through them.
+ *
+ * A new path is a function here and a row in {@linkcode PLAYERS}.
+ *
+ * @module
+ */
+
+import type { CaptureReader } from "../capture/mod.ts";
+import type { Config } from "../config/schema.ts";
+import { buildForwardPath, type PathParts } from "./forward_path.ts";
+import type { Host } from "../stages/host.ts";
+import { Arrivals } from "./arrivals.ts";
+import type { IsLocal } from "./locality.ts";
+import { NicEntrance } from "./nic_entrance.ts";
+import { clockOf } from "./pace.ts";
+import { SendArrivals } from "./send_arrivals.ts";
+import { buildSendPath, type SendPath } from "./send_path.ts";
+import { Traffic } from "./traffic.ts";
+
+/** The capture that is played. */
+export interface PlayedCapture {
+  readonly reader: CaptureReader;
+  /** What the user called it, for messages. */
+  readonly name: string;
+  readonly isLocal: IsLocal;
+  /** The pass that is read, from 0; null when there is but one. */
+  readonly pass: (() => number) | null;
+}
+
+/** A path with its traffic, ready to run. */
+export interface Player {
+  readonly host: Host;
+  readonly traffic: Pick<Traffic<never>, "resume">;
+  /** What is known about the packets so far. */
+  readonly arrivals: Pick<Traffic<never>["arrivals"], "packets" | "oddities">;
+  /** Captured packets inside the host, and packets in its queues. */
+  readonly heldPackets: () => number;
+  readonly queuedPackets: () => number;
+  /** Gives back what the stages hold for themselves. */
+  release(): void;
+}
+
+/** Builds the player of a path. */
+export type BuildPlayer = (parts: PathParts, capture: PlayedCapture) => Player;
+
+/** The paths that can be played. */
+export const PLAYERS: Readonly<Record<Config["path"], BuildPlayer>> = { forward, send };
+
+/** A gateway: frames arrive at NIC 0. */
+function forward(parts: PathParts, { reader, name, isLocal, pass }: PlayedCapture): Player {
+  const { config, engine, ledger } = parts;
+  const { host, ring, gro, qdisc, innerMtu, release } = buildForwardPath(parts);
+  const { memory } = host.skbs;
+  const arrivals = new Arrivals(ledger, memory, {
+    isLocal,
+    mtu: config.mtu,
+    verifyChecksums: config.gro === "on" && config.nic_rx_csum === "on",
+    recutMtu: config.oversize === "mss" ? innerMtu : null,
+    pass,
+  });
+  const entrance = new NicEntrance({ ledger, memory, ring, gate: host.gate }, arrivals);
+  const options = { clock: clockOf(config), waitsForRoom: false, captureName: name };
+  return {
+    host,
+    traffic: new Traffic(reader, engine, arrivals, entrance, options),
+    arrivals,
+    heldPackets: () => gro.heldPackets + ring.length + qdisc.length,
+    queuedPackets: () => qdisc.length,
+    release,
+  };
+}
+
+function send(parts: PathParts, capture: PlayedCapture): Player {
+  return playSend(buildSendPath(parts), parts, capture);
+}
+
+/** A local sender: a process gets what it is to write. */
+export function playSend(
+  { host, sender, qdisc, release }: SendPath,
+  { config, engine, ledger }: PathParts,
+  { reader, name, isLocal, pass }: PlayedCapture,
+): Player {
+  const arrivals = new SendArrivals(ledger, host.skbs.memory, sender, {
+    isLocal,
+    mtu: config.mtu,
+    sendfile: config.sendfile === "on",
+    pass,
+  });
+  const options = { clock: clockOf(config), waitsForRoom: true, captureName: name };
+  return {
+    host,
+    traffic: new Traffic(reader, engine, arrivals, sender, options),
+    arrivals,
+    heldPackets: () => sender.length + qdisc.length,
+    queuedPackets: () => qdisc.length,
+    release: () => {
+      arrivals.release();
+      release();
+    },
+  };
+}
