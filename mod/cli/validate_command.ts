@@ -1,0 +1,116 @@
+/**
+ * `tailbits validate`: the model against kernel recordings, one row each.
+ *
+ * @module
+ */
+
+import { PLAIN_CSV } from "../report/columns.ts";
+import { RecordingError } from "../validate/errors.ts";
+import { isRecording, type RecordingFolder } from "../validate/recording.ts";
+import { isGood, validate, type Validation, VALIDATION_COLUMNS } from "../validate/validation.ts";
+import type { Arguments, Command } from "./command.ts";
+import { EXIT, systemReason, UsageError } from "./errors.ts";
+import { formatFrom, render } from "./formats.ts";
+import { baseName } from "./inputs.ts";
+import { oneLine, say, writeAll, writeOut } from "./terminal.ts";
+
+/** The recordings that come with the program. */
+const SHIPPED = new URL("../../fixtures/kernel", import.meta.url).pathname;
+/** No progress before this, and not more often, in ms. */
+const INTERVAL_MS = 250;
+
+/** The verb. */
+export const validateCommand: Command = {
+  name: "validate",
+  operands: "[FOLDER...]",
+  summary: "Hold the model against kernel recordings, one row each.",
+  doc:
+    "Drives what a Linux kernel was recorded to do through the model, and compares value by value: each skb through its\n" +
+    "stage alone, and the whole path where it is built. FOLDER is a recording or a folder of recordings\n" +
+    "(fixtures/kernel/README.md says what is in one); without it, the recordings that come with the program.\n" +
+    "Exit code 1 when a value differs, a recording is damaged, or a value is left out without a listed reason.",
+  flags: [{ name: "format", value: "FORMAT", doc: "What to print: table, csv, json or md." }],
+  plannedFlags: ["published"],
+  examples: [
+    "tailbits validate",
+    "tailbits validate recordings/fwd-frags --format csv",
+    "tailbits validate recordings --format json",
+  ],
+  run: runValidate,
+};
+
+async function runValidate(args: Arguments): Promise<number> {
+  const format = formatFrom(args.one("format"));
+  const named = args.operands.length === 0 ? [SHIPPED] : args.operands;
+  const folders = named.flatMap(recordingsIn);
+  const progress = new Progress(folders.length, args.has("quiet"));
+  const rows: Validation[] = [];
+  for (const folder of folders) {
+    progress.show(rows.length, folder.name);
+    rows.push(await validate(folder));
+  }
+  progress.clear();
+  writeOut(render(format, VALIDATION_COLUMNS, VALIDATION_COLUMNS, rows, PLAIN_CSV));
+  for (const row of rows) if (!isGood(row)) say(`tailbits: Check failed: ${row.scenario}: ${row.firstDifference}`);
+  return rows.every(isGood) ? EXIT.ok : EXIT.checkFailed;
+}
+
+/** The recording at `path`, or those in it, by name. */
+function recordingsIn(path: string): RecordingFolder[] {
+  const folder = openFolder(path);
+  if (isRecording(folder)) return [folder];
+  const inside = entriesOf(path).filter(({ isDirectory }) => isDirectory).map(({ name }) => name).sort();
+  const recordings = inside.map((name) => openFolder(`${path}/${name}`)).filter(isRecording);
+  if (recordings.length > 0) return recordings;
+  throw new UsageError(`Cannot validate ${path}: there is no recording in it (a folder with scenario.json)`);
+}
+
+function openFolder(path: string): RecordingFolder {
+  const name = baseName(path);
+  return {
+    name,
+    files: entriesOf(path).filter(({ isFile }) => isFile).map((entry) => entry.name),
+    async read(file) {
+      try {
+        return await Deno.readFile(`${path}/${file}`);
+      } catch (error) {
+        throw new RecordingError(name, systemReason(error), { file });
+      }
+    },
+  };
+}
+
+function entriesOf(path: string): Deno.DirEntry[] {
+  try {
+    return [...Deno.readDirSync(path)];
+  } catch (error) {
+    throw new UsageError(`Cannot validate ${path}: ${systemReason(error)}`);
+  }
+}
+
+/** A line on stderr that says which recording is at hand, when stderr is a terminal and the work is long. */
+class Progress {
+  readonly #shows: boolean;
+  #lastMs = performance.now();
+  #shown = false;
+
+  constructor(readonly count: number, quiet: boolean) {
+    this.#shows = !quiet && Deno.stderr.isTerminal();
+  }
+
+  show(done: number, name: string): void {
+    const nowMs = performance.now();
+    if (!this.#shows || nowMs - this.#lastMs < INTERVAL_MS) return;
+    this.#lastMs = nowMs;
+    this.#shown = true;
+    this.#write(`\r\x1b[Kvalidate: ${done} of ${this.count}: ${oneLine(name)}`);
+  }
+
+  clear(): void {
+    if (this.#shown) this.#write("\r\x1b[K");
+  }
+
+  #write(text: string): void {
+    writeAll(Deno.stderr, new TextEncoder().encode(text));
+  }
+}

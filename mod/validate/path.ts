@@ -1,0 +1,160 @@
+/**
+ * A recording held against the whole path of the model: the frames that arrived are played, everything else is a result.
+ *
+ * @module
+ */
+
+import { ETH_HLEN } from "../wire/ethernet.ts";
+import * as ip from "../wire/ip.ts";
+import * as ipv4 from "../wire/ipv4.ts";
+import { differenceOf } from "./bytes.ts";
+import { Comparison } from "./comparison.ts";
+import { FUSED, isOfPath, probedBytes, recordedBytes } from "./copy_totals.ts";
+import type { LeftOutReason } from "./left_out.ts";
+import type { PathLog } from "./path_log.ts";
+import { type Reach, reachOf, type Station } from "./path_reach.ts";
+import { playPath } from "./played_path.ts";
+import type { Recording } from "./recording.ts";
+import type { Scenario } from "./scenario.ts";
+import type { ResultRow } from "./skb_row.ts";
+import type { Table, TableRow } from "./table.ts";
+
+const FRAMES = "output.pcap";
+const COPIES = "expected_copies.csv";
+/** Copies that every path makes, by function; others are seen by probes only here and there. */
+const FUNCTIONS = ["__pskb_pull_tail", "pskb_expand_head", FUSED];
+
+/** The stations in the order of the road. */
+const STATIONS: readonly Station[] = ["nowhere", "gro", "xfrm-output", "driver"];
+
+/** A table, where its rows are written, and what the model has instead. */
+interface PathTable {
+  readonly file: string;
+  readonly station: Station;
+  readonly rows: (log: PathLog) => readonly ResultRow[];
+}
+
+const TABLES: readonly PathTable[] = [
+  { file: "expected_inputs.csv", station: "gro", rows: (log) => log.inputs },
+  { file: "expected_gro.csv", station: "gro", rows: (log) => log.delivered },
+  { file: "expected_xfrm_output.csv", station: "xfrm-output", rows: (log) => log.forwarded },
+  { file: "expected_gso.csv", station: "driver", rows: (log) => log.segmented },
+  { file: "expected_tx.csv", station: "driver", rows: (log) => log.sent },
+  { file: "expected_esp_rx.csv", station: "driver", rows: () => [] },
+];
+const DELIVERED: PathTable = { file: "expected.csv", station: "gro", rows: (log) => log.delivered };
+const TRAILERS: PathTable = { file: "expected.csv", station: "driver", rows: (log) => log.trailers };
+
+/** Compares all that the whole path decides. */
+export function comparePath(recording: Recording): Comparison {
+  const comparison = new Comparison();
+  const reach = reachOf(recording);
+  const played = reach.station === "nowhere" ? null : playPath(recording, reach);
+  if (played !== null && played.liveBlocks > 0) comparison.fail(`${played.liveBlocks} blocks of memory were not freed`);
+  for (const table of tablesOf(recording)) compareTable(recording, table, reach, played?.log ?? null, comparison);
+  compareFrames(recording, reach, played?.log ?? null, comparison);
+  compareCopies(recording, reach, played?.log ?? null, comparison);
+  for (const [table, values] of pathValues(recording)) comparison.close(table, values);
+  return comparison;
+}
+
+function tablesOf({ tables }: Recording): PathTable[] {
+  const isDelivered = tables.get("expected.csv")?.form.name === "delivered";
+  const all = [isDelivered ? DELIVERED : TRAILERS, ...TABLES];
+  return all.filter(({ file }) => tables.has(file));
+}
+
+function isBefore(station: Station, reach: Reach): boolean {
+  return STATIONS.indexOf(station) <= STATIONS.indexOf(reach.station);
+}
+
+function compareTable(
+  recording: Recording,
+  { file, station, rows }: PathTable,
+  reach: Reach,
+  log: PathLog | null,
+  comparison: Comparison,
+): void {
+  const table = recording.tables.get(file)!;
+  const columns = table.form.path;
+  if (log === null || !isBefore(station, reach)) {
+    return comparison.leaveOut(file, reach.reason!, table.rows.length * columns.length);
+  }
+  const ours = rows(log);
+  const recorded = ownRows(recording, table, comparison);
+  recorded.forEach(({ row, index }, i) => {
+    for (const column of columns) comparison.value(file, index, column, ours[i]?.[column] ?? "", row.text(column));
+  });
+  refuseMore(file, "rows", ours.length, recorded.length, comparison);
+}
+
+/** The rows that the model could have: answers by ICMP leave through another device. */
+function ownRows(
+  { scenario }: Recording,
+  table: Table,
+  comparison: Comparison,
+): { row: TableRow; index: number }[] {
+  const rows = table.rows.map((row, index) => ({ row, index }));
+  const { file, path } = table.form;
+  if (file !== "expected_tx.csv") return rows;
+  return rows.filter(({ row }) => {
+    const reason = row.integer("rc") === 0 ? otherDevice(row, scenario) : "refused";
+    if (reason !== undefined) comparison.leaveOut(file, reason, path.length);
+    return reason === undefined;
+  });
+}
+
+function otherDevice(row: TableRow, { tx_device }: Scenario): LeftOutReason | undefined {
+  return row.text("dev") === tx_device ? undefined : "icmp";
+}
+
+/** The frames sent, byte by byte, in order. */
+function compareFrames(recording: Recording, reach: Reach, log: PathLog | null, comparison: Comparison): void {
+  const { output, scenario } = recording;
+  if (scenario.path !== "forward") return;
+  if (log === null || reach.framesReason !== undefined) {
+    return comparison.leaveOut(FRAMES, reach.framesReason ?? reach.reason!, output.length);
+  }
+  output.forEach(({ bytes }, index) => {
+    const recorded = bytes.subarray(ETH_HLEN);
+    const ours = log.frames[index] ?? new Uint8Array(0);
+    comparison.value(FRAMES, index, "bytes", ...differenceOf(withRecordedId(ours, recorded), recorded));
+  });
+  refuseMore(FRAMES, "frames", log.frames.length, output.length, comparison);
+}
+
+/** What the recording lacks is a difference of its own; what the model lacks differs value by value. */
+function refuseMore(file: string, what: string, ours: number, recorded: number, comparison: Comparison): void {
+  if (ours > recorded) comparison.fail(`${file}: model ${ours} ${what}, recorded ${recorded}`);
+}
+
+/** The id of an outer header without DF counts what the host has sent before. */
+function withRecordedId(ours: Uint8Array, recorded: Uint8Array): Uint8Array {
+  const isMasked = ours.length >= ipv4.HEADER_BYTES && recorded.length >= ipv4.HEADER_BYTES &&
+    ip.version(recorded, 0) === 4 && !ipv4.dontFragment(recorded, 0);
+  if (isMasked) {
+    ipv4.setId(ours, 0, ipv4.id(recorded, 0));
+    ipv4.writeHeaderChecksum(ours, 0);
+  }
+  return ours;
+}
+
+/** Copies by function, summed over the whole path. */
+function compareCopies(recording: Recording, reach: Reach, log: PathLog | null, comparison: Comparison): void {
+  const rows = recording.tables.get(COPIES)?.rows.filter(isOfPath);
+  if (rows === undefined) return;
+  if (log === null || reach.station !== "driver") return comparison.leaveOut(COPIES, reach.reason!, FUNCTIONS.length);
+  for (const name of FUNCTIONS) {
+    const where = `sum of ${name} on the path,`;
+    comparison.value(COPIES, where, "bytes", probedBytes(log.work, name), recordedBytes(rows, name));
+  }
+}
+
+/** How many results of the path a recording has, by table. */
+function pathValues({ tables, scenario, output }: Recording): Map<string, number> {
+  const values = new Map<string, number>();
+  for (const [file, { form, rows }] of tables) values.set(file, rows.length * form.path.length);
+  if (scenario.path === "forward") values.set(FRAMES, output.length);
+  values.set(COPIES, tables.has(COPIES) ? FUNCTIONS.length : 0);
+  return values;
+}

@@ -1,0 +1,54 @@
+/**
+ * How far along the path the model can follow a recording, and why no further.
+ *
+ * @module
+ */
+
+import { suiteSizes } from "./esp_output_rows.ts";
+import type { LeftOutReason } from "./left_out.ts";
+import { whyNotSealed } from "./recorded_sa.ts";
+import type { Recording } from "./recording.ts";
+
+/** Where the model stops: before the path begins, behind GRO, on entry of xfrm output, or at the driver. */
+export type Station = "nowhere" | "gro" | "xfrm-output" | "driver";
+
+/** How far a recording can be followed. */
+export interface Reach {
+  readonly station: Station;
+  /** Why what comes behind the station is left out; undefined when the model goes all the way. */
+  readonly reason: LeftOutReason | undefined;
+  /** Why the bytes of the frames sent are left out; undefined when they are compared. */
+  readonly framesReason: LeftOutReason | undefined;
+}
+
+/** How far `recording` can be followed. */
+export function reachOf(recording: Recording): Reach {
+  const { scenario } = recording;
+  if (scenario.compare === "per-stage") return stop("nowhere", "timing");
+  if (scenario.path === "receive") return stop("nowhere", "pathReceive");
+  if (scenario.path === "send") return stop("nowhere", "pathSend");
+  if (scenario.compare === "per-cpu") return stop("nowhere", "perCpu");
+  if ((scenario.rx_layout ?? null) === null) return stop("nowhere", "tun");
+  if (scenario.path === "gro") return { station: "gro", reason: undefined, framesReason: undefined };
+  if (scenario.sa === undefined) return stop("gro", "plain");
+  if (scenario.queues) return stop("xfrm-output", "queues");
+  if (scenario.tfc_pad !== undefined) return stop("xfrm-output", "tfc");
+  const { sa } = scenario;
+  if (sa.some(({ encap }) => encap !== undefined)) return stop("xfrm-output", "udpEncap");
+  const sizes = suiteSizes(recording);
+  if (typeof sizes === "string") return stop("xfrm-output", sizes);
+  if (scenario.nic_sg === "off") return stop("xfrm-output", "scatterGather");
+  return { station: "driver", reason: undefined, framesReason: whyNotComparable(recording) };
+}
+
+function stop(station: Station, reason: LeftOutReason): Reach {
+  return { station, reason, framesReason: reason };
+}
+
+function whyNotComparable({ scenario }: Recording): LeftOutReason | undefined {
+  const sa = scenario.sa!;
+  const unsealed = sa.map(whyNotSealed).find((reason) => reason !== undefined);
+  if (unsealed !== undefined) return unsealed;
+  if (scenario.dont_encap_dscp === true) return "headerFlags";
+  return sa.length > 1 ? "twoSas" : undefined;
+}
