@@ -28,7 +28,7 @@
  * @module
  */
 
-import { FrameFacts, LONGEST_MTU_FRAME_BYTES } from "../wire/frame_facts.ts";
+import { type FrameFacts, LONGEST_MTU_FRAME_BYTES } from "../wire/frame_facts.ts";
 import { ETH_HLEN, VLAN_HLEN } from "../wire/ethernet.ts";
 import { PROTOCOL_TCP } from "../wire/ip_protocol.ts";
 import { SuperPackets } from "../wire/super_packets.ts";

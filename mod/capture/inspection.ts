@@ -106,14 +106,17 @@ export async function inspectCapture(source: ByteSource, name: string): Promise<
     linkTypes,
     interfaces,
     ethernet: linkTypes.length > 0 && !hasFrames(linkTypes) ? null : contents,
-    paths: [judgeForward(linkTypes, contents)],
+    paths: ["forward", "send"].map((path) => judgeIpPath(path, linkTypes, contents)),
     warnings,
   };
 }
 
-/** Path `forward` plays IPv4 and IPv6; packets with a damaged header arrive, too, and are dropped there. */
-function judgeForward(linkTypes: readonly LinkTypeCount[], { network }: EthernetContents): PathVerdict {
-  const verdict = (playable: boolean, why: string): PathVerdict => ({ path: "forward", playable, why });
+/**
+ * Paths `forward` and `send` play IPv4 and IPv6; packets with a damaged header arrive at a gateway, too, and are dropped
+ * there. Of a capture that a host can send something of, `send` takes the side that sent more payload.
+ */
+function judgeIpPath(path: string, linkTypes: readonly LinkTypeCount[], { network }: EthernetContents): PathVerdict {
+  const verdict = (playable: boolean, why: string): PathVerdict => ({ path, playable, why });
   const { ipv4, ipv6, arp, other } = network;
   if (ipv4 + ipv6 > 0) return verdict(true, `${ipv4} of its packets are IPv4, ${ipv6} are IPv6`);
   if (linkTypes.length === 0) return verdict(false, "the capture holds no packet");

@@ -240,7 +240,7 @@ Deno.test("inspectCapture() counts bulk-tcp-ipv4.pcap as its README describes it
     ["192.0.2.1", 40000, 3103, 3100],
     ["192.0.2.2", 5001, 1667, 0],
   ]);
-  assertEquals(paths.map(({ path, playable }) => [path, playable]), [["forward", true]]);
+  assertEquals(paths.map(({ path, playable }) => [path, playable]), [["forward", true], ["send", true]]);
 });
 
 Deno.test({

@@ -4,7 +4,7 @@ import { flowOf } from "../stages/testing.ts";
 import { sourceOfBytes } from "./byte_source.ts";
 import { isLinkTypeFollowed } from "../wire/link_layer.ts";
 import { CaptureError } from "./errors.ts";
-import { inspectCapture, type Inspection } from "./inspection.ts";
+import { inspectCapture, type Inspection, type PathVerdict } from "./inspection.ts";
 import { buildPcap, type PcapHeaderFields, type PcapRecordFields, sourceInSteps } from "./testing.ts";
 import { buildFrame } from "./testing_frames.ts";
 import { PcapngBuilder } from "./testing_pcapng.ts";
@@ -31,6 +31,11 @@ function assertSumsClose({ packets, linkTypes, ethernet, durationNs, t0EpochNs, 
   assertEquals([sum(ethernet.transport), sum(ethernet.checksums)], [ipFrames, ipFrames]);
   const { sas, packetsOfOtherSas } = ethernet.esp;
   assertEquals(sas.reduce((total, sa) => total + sa.packets, packetsOfOtherSas) <= ipFrames, true);
+}
+
+/** What is said of all paths that begin with IP packets. */
+function verdicts(playable: boolean, why: string): PathVerdict[] {
+  return ["forward", "send"].map((path) => ({ path, playable, why }));
 }
 
 Deno.test("inspectCapture() says of a capture without packets what is known: nothing but that", async () => {
@@ -68,7 +73,7 @@ Deno.test("inspectCapture() says of a capture without packets what is known: not
         packetsOfOtherFlows: 0,
       },
     },
-    paths: [{ path: "forward", playable: false, why: "the capture holds no packet" }],
+    paths: verdicts(false, "the capture holds no packet"),
     warnings: [],
   });
 });
@@ -121,14 +126,14 @@ Deno.test("inspectCapture() does not look into link types it does not know, and 
   assertSumsClose(inspection);
   assertEquals([inspection.ethernet, inspection.linkTypes], [null, [{ linkType: 127, packets: 1 }]]);
   const why = "its link type is not understood (ieee802-11-radiotap)";
-  assertEquals(inspection.paths, [{ path: "forward", playable: false, why }]);
+  assertEquals(inspection.paths, verdicts(false, why));
 });
 
-Deno.test("inspectCapture() finds path forward playable from one IP packet on", async () => {
+Deno.test("inspectCapture() finds paths forward and send playable from one IP packet on", async () => {
   const others = [0x0806, 0x0806, 0x8100].map((etherType) => record(buildFrame({ etherType })));
   const without = await inspect(others);
   const why = "none of its packets is IPv4 or IPv6 (ARP 2, other 1)";
-  assertEquals(without.paths, [{ path: "forward", playable: false, why }]);
+  assertEquals(without.paths, verdicts(false, why));
   for (
     const [ipVersion, why] of [[4, "1 of its packets are IPv4, 0 are IPv6"], [
       6,
@@ -136,7 +141,7 @@ Deno.test("inspectCapture() finds path forward playable from one IP packet on", 
     ]] as const
   ) {
     const { paths } = await inspect([...others, record(buildFrame({ ipVersion }))]);
-    assertEquals(paths, [{ path: "forward", playable: true, why }]);
+    assertEquals(paths, verdicts(true, why));
   }
 });
 

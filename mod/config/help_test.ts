@@ -26,7 +26,7 @@ Deno.test("keyRows() gives values, range, default, unit, paths and what makes a 
     planned: [],
   });
   assertEquals([row("mtu").values, row("mtu").unit], [["576..65535"], "bytes"]);
-  assertEquals(row("path").planned, ["receive", "host-to-host"]);
+  assertEquals(row("path").planned, ["host-to-host"]);
 });
 
 Deno.test("renderKeys() shows a key with what it takes, why, where it acts and what is not built", () => {
@@ -34,7 +34,7 @@ Deno.test("renderKeys() shows a key with what it takes, why, where it acts and w
   for (
     const part of [
       "gso=off|xfrm|l2 (default off)\n    Who segments",
-      "Not built yet: receive, host-to-host.",
+      "Not built yet: host-to-host.",
       "rx_ring=1..4096 descriptors (default 128)",
       "Slides: RX: only linearize if the buffer is not writable.",
       "Acts on: forward, send, host-to-host; idle with tx_tail=linearize.",

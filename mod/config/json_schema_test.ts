@@ -59,7 +59,8 @@ const legalConfig: fc.Arbitrary<Config> = fc
   .map((values) => configOf((key) => values[KEY_NAMES.indexOf(key)]!))
   .map((config) => ({ ...config, build_frags: Math.min(config.build_frags, config.max_skb_frags) }))
   .map((config) => config.gro === "on" ? { ...config, gso: "xfrm" as const } : config)
-  .map((config) => config.gso === "off" ? { ...config, socket_gso: "auto" } : config);
+  .map((config) => config.gso === "off" ? { ...config, socket_gso: "auto" as const } : config)
+  .map((config) => config.mode === "transport" ? { ...config, then: "socket" as const } : config);
 
 const SCHEMA = configJsonSchema();
 

@@ -26,6 +26,10 @@ const REFUSED: readonly Rule[] = [
     when: { path: "forward", gro: "on", gso: "off" },
     reason: "a received buffer that GRO merged must be cut again before ESP; add gso=xfrm or gso=l2, or gro=off",
   },
+  {
+    when: { path: "receive", then: "forward", mode: "transport" },
+    reason: "transport mode ends at the host that packets are addressed to; add mode=tunnel, or then=socket",
+  },
 ];
 
 /** Linux 4.11 to 4.16 had these, and the rules of era 4.4 otherwise. */

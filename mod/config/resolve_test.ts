@@ -140,7 +140,7 @@ Deno.test("resolveConfig() refuses planned presets, keys and values as not built
   assertEquals(refusal({ sets: ["qdisc=noqueue"] }), "Cannot use qdisc=noqueue: it is not built yet; built is pfifo");
   assertEquals(
     refusal({ sets: ["path=host-to-host"] }),
-    "Cannot use path=host-to-host: it is not built yet; built are forward, send",
+    "Cannot use path=host-to-host: it is not built yet; built are forward, send, receive",
   );
 });
 

@@ -20,6 +20,9 @@ const PATHS_WITH_TX = ["forward", "send", "host-to-host"] as const satisfies rea
 const PATHS_WITH_SOCKETS = ["send", "host-to-host"] as const satisfies readonly Path[];
 const PATHS_WITH_ESP_INPUT = ["receive", "host-to-host"] as const satisfies readonly Path[];
 
+/** A receiver whose packets end in sockets sends none. */
+const SOCKETS_TAKE_IT = { path: "receive", then: "socket" } as const;
+
 /** A positive decimal from a millionth to below a million. */
 const RATE = "[1-9][0-9]{0,5}(\\.[0-9]{1,6})?|0\\.[0-9]{0,5}[1-9]";
 
@@ -166,13 +169,20 @@ export const KEYS = {
   },
   path: {
     kind: "choice",
-    values: ["forward", "send"],
-    planned: ["receive", "host-to-host"],
+    values: ["forward", "send", "receive"],
+    planned: ["host-to-host"],
     default: "forward",
     paths: EVERY_PATH,
     doc:
       "The part that the modelled host plays: forward is a gateway from clear frames to ESP, send a host whose sockets send " +
-      "what the captured host sent.",
+      "what the captured host sent, receive the end of the tunnel: what is addressed to it arrives as ESP.",
+  },
+  then: {
+    kind: "choice",
+    values: ["socket", "forward"],
+    default: "socket",
+    paths: ["receive"],
+    doc: "Where decrypted packets go: to sockets of our host, or as a gateway sends them on, in the clear, from NIC 1.",
   },
   tunnel: {
     kind: "choice",
@@ -188,7 +198,8 @@ export const KEYS = {
     default: "auto",
     paths: EVERY_PATH,
     idleWhen: { path: "forward", tunnel: "all" },
-    doc: "The host or net that is ours; auto is the side that sent more payload.",
+    doc:
+      "The host or net that is ours; auto is the side that sent more payload, on path receive the one that was sent more.",
   },
   pace: {
     kind: "choice",
@@ -236,8 +247,8 @@ export const KEYS = {
     maximum: 65535,
     default: 1500,
     unit: "bytes",
-    paths: PATHS_WITH_TX,
-    doc: "Largest IP packet that the egress link takes.",
+    paths: EVERY_PATH,
+    doc: "Largest IP packet that the egress link takes; captured packets above it are super-packets.",
   },
   rx_layout: {
     kind: "choice",
@@ -276,7 +287,7 @@ export const KEYS = {
     kind: "choice",
     values: ["on", "off"],
     default: "on",
-    paths: PATHS_WITH_RX,
+    paths: ["forward"],
     idleWhen: { path: "forward", gro: "off" },
     doc: "Whether the NIC has verified the transport checksum (CHECKSUM_UNNECESSARY) or a CPU must.",
   },
@@ -298,12 +309,23 @@ export const KEYS = {
     idleWhen: { gro: "off" },
     doc: "Timer frequency of the kernel, which decides how long GRO holds packets over full NAPI polls.",
   },
+  tap: {
+    kind: "choice",
+    values: ["none", "mmap", "packet-socket"],
+    default: "none",
+    paths: PATHS_WITH_ESP_INPUT,
+    doc:
+      "A sniffer on NIC 0: mmap copies each frame into a ring, as libpcap does, packet-socket keeps a clone, so that ESP " +
+      "input finds a shared buffer.",
+    question: "The stack does not see IPsec packets anymore: should this be configurable?",
+  },
   qdisc: {
     kind: "choice",
     values: ["pfifo"],
     planned: ["pfifo_fast", "noqueue", "fq_codel"],
     default: "pfifo",
-    paths: PATHS_WITH_TX,
+    paths: EVERY_PATH,
+    idleWhen: SOCKETS_TAKE_IT,
     doc: "Queue discipline of the egress device.",
   },
   qdisc_limit: {
@@ -312,7 +334,8 @@ export const KEYS = {
     maximum: 1000000,
     default: 1000,
     unit: "packets",
-    paths: PATHS_WITH_TX,
+    paths: EVERY_PATH,
+    idleWhen: SOCKETS_TAKE_IT,
     doc: "Packets that the queue discipline holds before it drops.",
   },
   tx_ring: {
@@ -321,8 +344,34 @@ export const KEYS = {
     maximum: 4096,
     default: 512,
     unit: "descriptors",
-    paths: PATHS_WITH_TX,
+    paths: EVERY_PATH,
+    idleWhen: SOCKETS_TAKE_IT,
     doc: "Length of the TX ring; a full one stops the queue (NETDEV_TX_BUSY).",
+  },
+  nic_sg: {
+    kind: "choice",
+    values: ["on", "off"],
+    default: "on",
+    paths: ["receive"],
+    idleWhen: { then: "socket" },
+    doc: "Whether NIC 1 sends scattered buffers; without that paged data is copied before it.",
+  },
+  nic_tso: {
+    kind: "choice",
+    values: ["on", "off"],
+    default: "on",
+    paths: ["receive"],
+    idleWhen: { then: "socket" },
+    doc: "Whether NIC 1 segments TCP aggregates that GRO has built; needs nic_sg.",
+  },
+  nic_fraglist: {
+    kind: "choice",
+    values: ["on", "off"],
+    default: "off",
+    paths: ["receive"],
+    idleWhen: { then: "socket" },
+    doc: "Whether NIC 1 sends buffers with a frag_list (hardly any does); if not, software cuts such aggregates.",
+    question: "Can we build fair buffers for local receive and forwarding?",
   },
   socket_gso: {
     kind: "choice",
@@ -385,13 +434,24 @@ export const KEYS = {
     idleWhen: { mode: "transport" },
     doc: "Version of the outer IP header of tunnel mode, whatever the version inside.",
   },
+  replay_window: {
+    kind: "integer",
+    minimum: 0,
+    maximum: 4096,
+    default: 64,
+    unit: "packets",
+    paths: PATHS_WITH_ESP_INPUT,
+    doc: "Sequence numbers that the replay window of a receiving SA covers; 0 checks none.",
+  },
   engine: {
     kind: "choice",
     values: ["auto", "noble", "skip"],
     planned: ["openssl"],
     default: "auto",
     paths: EVERY_PATH,
-    doc: "Who encrypts: auto only when somebody looks, noble always, skip never; traces are the same with each.",
+    doc:
+      "Who encrypts: auto only when somebody looks, or a captured ESP packet has to be decrypted, noble always, skip never; " +
+      "traces are the same with each.",
   },
   profile: {
     kind: "text",

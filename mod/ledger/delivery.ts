@@ -18,7 +18,7 @@ import { wireBytes } from "./units.ts";
 export class Delivery implements Fold {
   /** Time of the first arrival; Infinity before it. */
   firstArrivalNs: number = Infinity;
-  /** Time of the last bit sent; -Infinity before it. */
+  /** Time of the last bit sent, or of the last payload that a socket got; -Infinity before it. */
   lastSendNs: number = -Infinity;
   /** Frames sent. */
   frames = 0;
@@ -26,6 +26,10 @@ export class Delivery implements Fold {
   longestFrameBytes = 0;
   /** Bytes on the wire of all frames sent. */
   wireBytes = 0;
+  /** Packets that have reached a socket. */
+  delivered = 0;
+  /** Bytes on the wire of all frames that arrived. */
+  arrivedWireBytes = 0;
   /** Packets that left behind a later one of their flow. */
   reordered = 0;
   /** Most packets that waited in a queue at once. */
@@ -41,7 +45,9 @@ export class Delivery implements Fold {
     for (let row = 0; row < block.rows; row++) {
       switch (block.event[row]) {
         case EVENT.arrive:
-          if (block.reason[row] === REASON.none) this.#arrive(block.packet[row]!, block.tNs[row]!);
+          if (block.reason[row] !== REASON.none) break;
+          this.arrivedWireBytes += wireBytes(block.bytes[row]!);
+          if (block.count[row]! > 0) this.#arrive(block.packet[row]!, block.tNs[row]!);
           break;
         case EVENT.enqueue:
           this.queueMax = Math.max(this.queueMax, block.count[row]!);
@@ -53,6 +59,9 @@ export class Delivery implements Fold {
           this.#sendFrame(block.tNs[row]!, block.bytes[row]!);
           if (block.count[row]! > 0) this.#sendPacket(block.packet[row]!, block.tNs[row]!, block.flow[row]!);
           break;
+        case EVENT.deliver:
+          if (block.reason[row] === REASON.toSocket && block.count[row]! > 0) this.#deliver(block, row);
+          break;
       }
     }
   }
@@ -60,6 +69,12 @@ export class Delivery implements Fold {
   #arrive(packet: number, tNs: number): void {
     this.firstArrivalNs = Math.min(this.firstArrivalNs, tNs);
     this.#arrivals.set(packet, tNs);
+  }
+
+  #deliver(block: EventBlock, row: number): void {
+    this.delivered += 1;
+    this.lastSendNs = Math.max(this.lastSendNs, block.tNs[row]!);
+    this.#sendPacket(block.packet[row]!, block.tNs[row]!, block.flow[row]!);
   }
 
   #sendFrame(tNs: number, bytes: number): void {

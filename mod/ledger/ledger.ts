@@ -130,7 +130,7 @@ export class Ledger {
     this.note(event, reason, skb, bytes, entries);
   }
 
-  /** Writes one event of the running step at its local time and adds its price to the step. */
+  /** Writes one event of the running step at its local time and adds its price to the step; `flow` where somebody asks for it. */
   write(
     event: number,
     reason: number,
@@ -140,13 +140,14 @@ export class Ledger {
     bytes: number,
     count: number,
     payloadBytes: number,
+    flow: number = NONE,
   ): void {
     const costPs = this.#price(event, this.stage, reason, bytes, count);
     const block = this.#block;
     const row = this.#begin(this.nowNs, this.#cpu, this.stage, event, reason, packet, skb, bytes, count, payloadBytes);
     block.into[row] = into;
     block.costPs[row] = costPs;
-    block.flow[row] = NONE;
+    block.flow[row] = flow;
     this.#stepPs += costPs;
     this.#end();
   }

@@ -22,11 +22,11 @@ import type { EventBlock, Fold } from "./ledger.ts";
 import { EVENT, NONE, REASON, STAGE } from "./schema.ts";
 
 /** What became of a packet. */
-export type Outcome = "sent" | "dropped" | "ignored" | "bypass" | "held";
+export type Outcome = "sent" | "delivered" | "dropped" | "ignored" | "bypass" | "held";
 
 /** One captured packet. */
 export class PacketRecord {
-  /** Time of the last bit out; undefined when it did not leave. */
+  /** Time of the last bit out, or when its socket had it; undefined when it did not leave. */
   tLeaveNs: number | undefined = undefined;
   /** What became of it so far. */
   outcome: Outcome = "held";
@@ -59,7 +59,7 @@ export class PacketRecord {
   constructor(
     readonly packet: number,
     readonly tArriveNs: number,
-    readonly bytes: number,
+    public bytes: number,
     readonly payloadBytes: number,
     readonly flow: number,
   ) {}
@@ -101,7 +101,7 @@ export class Packets implements Fold {
     const skb = block.skb[row]!;
     if (event === EVENT.arrive) return this.#arrive(block, row);
     if (event === EVENT.poll) return this.#poll(block.costPs[row]!);
-    if (event === EVENT.visit && block.stage[row] === STAGE["driver-rx"]) this.#take(packet);
+    if (event === EVENT.visit) this.#enter(block.stage[row]!, packet);
     if (skb !== NONE) this.#own(block, row, event, packet, skb);
     this.#addSums(block, row, event, packet === NONE ? this.#owners.get(skb) : [packet]);
     if (packet !== NONE) this.#end(block, row, event, packet);
@@ -132,6 +132,7 @@ export class Packets implements Fold {
   #arrive(block: EventBlock, row: number): void {
     const packet = block.packet[row]!;
     const bytes = block.bytes[row]!;
+    if (block.count[row] === 0) return this.#arriveAgain(packet, bytes);
     const record = new PacketRecord(packet, block.tNs[row]!, bytes, block.payloadBytes[row]!, block.flow[row]!);
     this.#records.set(packet, record);
     this.#newest = packet;
@@ -140,26 +141,47 @@ export class Packets implements Fold {
     this.#closeIfOver(record);
   }
 
-  #take(packet: number): void {
+  /** One more frame of the packet. */
+  #arriveAgain(packet: number, bytes: number): void {
+    const record = this.#records.get(packet);
+    if (record !== undefined) record.bytes += bytes;
+  }
+
+  #enter(stage: number, packet: number): void {
+    if (stage === STAGE["driver-rx"]) this.#leaveRing(packet);
+    if (stage === STAGE["driver-rx"] || stage === STAGE["gro-cells"] || stage === STAGE.backlog) this.#take(packet);
+  }
+
+  #leaveRing(packet: number): void {
     // A ring keeps its order: a packet that came after the loss is behind all that was in the ring then.
     while (this.#lost.length > 0 && this.#lost[0]!.lostBehind < packet) {
       const record = this.#lost.shift()!;
       record.lostBehind = NONE;
       this.#closeIfOver(record);
     }
+  }
+
+  /** A poll takes a frame. */
+  #take(packet: number): void {
     this.#taken.push(packet);
     const record = this.#records.get(packet);
     if (record !== undefined) record.beingPolled += 1;
   }
 
-  /** Notes whose an skb is: that of the packet in its rows, of all that were merged into it, or of what it was cut from. */
+  /**
+   * Notes whose an skb is: that of the packet in its rows, of all that were merged or written into it, or of what it was cut
+   * or cloned from.
+   */
   #own(block: EventBlock, row: number, event: number, packet: number, skb: number): void {
     const into = block.into[row]!;
     if (packet === NONE) {
       if (event === EVENT.segment) { for (const owner of this.#owners.get(into) ?? []) this.#give(skb, owner); }
+      if (event === EVENT.clone) { for (const owner of this.#owners.get(skb) ?? []) this.#give(into, owner); }
       return;
     }
     if (!this.#owners.has(skb)) this.#give(skb, packet);
+    const isGathered = event === EVENT["user-copy"] || event === EVENT.frag;
+    if (isGathered && this.#owners.get(skb)!.at(-1) !== packet) this.#give(skb, packet);
     if (event === EVENT.merge && this.#owners.get(into)?.at(-1) !== packet) this.#give(into, packet);
   }
 
@@ -265,7 +287,9 @@ export class Packets implements Fold {
         this.#lost.push(record);
       }
     } else if (event === EVENT.deliver) {
-      record.outcome = "bypass";
+      const isOurs = block.reason[row] === REASON.toSocket;
+      record.outcome = isOurs ? "delivered" : "bypass";
+      if (isOurs) record.tLeaveNs = block.tNs[row]!;
     } else {
       return;
     }

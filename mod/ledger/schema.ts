@@ -55,6 +55,12 @@ export const STAGE_NAMES = [
   "driver-rx",
   "napi",
   "gro",
+  "ip-input",
+  "esp-input",
+  "gro-cells",
+  "backlog",
+  "trans-queue",
+  "local-in",
   "forward",
   "socket",
   "local-out",
@@ -169,17 +175,17 @@ export const REASON_TABLE = {
   userLinear: {
     name: "user-linear",
     kernelFunction: "skb_add_data_nocache",
-    meaning: "what a process sends is copied into the linear area (tcp_sendmsg, 4.4)",
+    meaning: "what a process writes is copied into the linear area of a buffer of its socket (Linux 4.4)",
   },
   userPage: {
     name: "user-page",
     kernelFunction: "skb_copy_to_page_nocache",
-    meaning: "what a process sends is copied into page fragments (tcp_sendmsg)",
+    meaning: "what a process writes is copied into page fragments of a buffer of its socket",
   },
   userDatagram: {
     name: "user-datagram",
     kernelFunction: "ip_generic_getfrag",
-    meaning: "the datagram that a process sends is copied into the linear area (__ip_append_data)",
+    meaning: "the datagram that a process sends is copied into the linear area",
   },
   fragmentGap: {
     name: "fragment-gap",
@@ -195,6 +201,17 @@ export const REASON_TABLE = {
     name: "tcp-split",
     kernelFunction: "skb_split",
     meaning: "TCP cuts a buffer of its queue in two: linear bytes behind the cut move into the new one (tcp_fragment)",
+  },
+
+  tapCopy: {
+    name: "tap-copy",
+    kernelFunction: "tpacket_rcv",
+    meaning: "a packet tap copies the frame into the ring that it shares with a process",
+  },
+  userRead: {
+    name: "user-read",
+    kernelFunction: "skb_copy_datagram_iter",
+    meaning: "a process reads the payload: it is copied to user space (skb_copy_datagram_iovec in 4.4)",
   },
 
   allocSkb: { name: "alloc-skb", kernelFunction: "__alloc_skb", meaning: "a linear area from a kmalloc size class" },
@@ -342,6 +359,16 @@ export const REASON_TABLE = {
     meaning: "gro_overflow=stop: a packet of the flow does not fit into the fragments of the aggregate",
   },
 
+  tcpVerify: {
+    name: "tcp-verify",
+    kernelFunction: "tcp_checksum_complete",
+    meaning: "the CPU verifies the checksum of a segment that nobody has verified before it reached its socket",
+  },
+  fusedRead: {
+    name: "fused-read",
+    kernelFunction: "skb_copy_and_csum_datagram_msg",
+    meaning: "summed in the same pass as the copy to a process, and priced there",
+  },
   groVerify: {
     name: "gro-verify",
     kernelFunction: "__skb_gro_checksum_complete",
@@ -403,6 +430,26 @@ export const REASON_TABLE = {
     kernelFunction: "skb_cow_data",
     meaning: "the buffer has MAX_SKB_FRAGS fragments already",
   },
+  rxCowAlways: {
+    name: "rx-cow-always",
+    kernelFunction: "skb_cow_data",
+    meaning: "rx_cow=always: a received buffer was linearized or unshared before it is decrypted (esp_input, 4.4)",
+  },
+  rxCowCloned: {
+    name: "rx-cow-cloned",
+    kernelFunction: "skb_cow_data",
+    meaning: "a received buffer is a clone: linearized before it is decrypted",
+  },
+  rxCowFragList: {
+    name: "rx-cow-frag-list",
+    kernelFunction: "skb_cow_data",
+    meaning: "a received buffer has a frag_list: made writable before it is decrypted",
+  },
+  rxCowSharedFrag: {
+    name: "rx-cow-shared-frag",
+    kernelFunction: "skb_cow_data",
+    meaning: "outsiders may write to the pages of a received buffer: linearized before it is decrypted (6.1.192)",
+  },
 
   aesGcm: {
     name: "aes-gcm",
@@ -419,6 +466,15 @@ export const REASON_TABLE = {
     kernelFunction: "crypto_aead_encrypt",
     meaning: "ESP-NULL with HMAC-SHA256-128: header and payload are read once and authenticated",
   },
+  wrongIcv: {
+    name: "icv",
+    kernelFunction: "crypto_aead_decrypt",
+    meaning: "the ICV is wrong: another key, or the packet was changed on its way",
+  },
+
+  tapEsp: { name: "esp", kernelFunction: "deliver_skb", meaning: "a packet tap sees an ESP packet" },
+  tapPlain: { name: "plain", kernelFunction: "deliver_skb", meaning: "a packet tap sees a clear packet" },
+  toSocket: { name: "socket", kernelFunction: "tcp_v4_rcv", meaning: "its payload has reached a socket of our host" },
 
   ringFull: { name: "ring-full", kernelFunction: "ndo_start_xmit", meaning: "the TX ring lacks descriptors" },
   queueStopped: {
@@ -452,6 +508,66 @@ export const REASON_TABLE = {
     meaning: "a segment of it would need more page fragments than an skb holds",
   },
   rxRingFull: { name: "rx-ring-full", kernelFunction: "", meaning: "the RX ring has no free slot (rx_missed_errors)" },
+  noState: {
+    name: "no-state",
+    kernelFunction: "xfrm_input",
+    meaning: "there is no SA with its SPI and destination (XfrmInNoStates)",
+  },
+  replayed: {
+    name: "replay",
+    kernelFunction: "xfrm_replay_check",
+    meaning: "its sequence number has come before, or is behind the replay window (XfrmInStateSeqError)",
+  },
+  espShort: {
+    name: "esp-short",
+    kernelFunction: "esp_input",
+    meaning: "it is too short for the headers of ESP and the ICV",
+  },
+  padLength: {
+    name: "pad-length",
+    kernelFunction: "esp_remove_trailer",
+    meaning: "its padding leaves no payload (XfrmInStateProtoError)",
+  },
+  dummy: {
+    name: "dummy",
+    kernelFunction: "esp_input_done2",
+    meaning: "a dummy packet, made to hide traffic (next header 59)",
+  },
+  notTunnelled: {
+    name: "not-tunnelled",
+    kernelFunction: "xfrm_inner_mode_input",
+    meaning: "what ESP protected in tunnel mode is no IP packet (XfrmInStateModeError)",
+  },
+  cellFull: {
+    name: "gro-cell-full",
+    kernelFunction: "gro_cells_receive",
+    meaning: "more than netdev_max_backlog decrypted packets wait for GRO",
+  },
+  backlogFull: {
+    name: "backlog-full",
+    kernelFunction: "enqueue_to_backlog",
+    meaning: "more than netdev_max_backlog decrypted packets wait in the backlog of the CPU",
+  },
+  transQueueFull: {
+    name: "trans-queue-full",
+    kernelFunction: "xfrm_trans_queue",
+    meaning: "netdev_max_backlog packets of transport mode wait already",
+  },
+  badChecksum: {
+    name: "bad-checksum",
+    kernelFunction: "tcp_v4_rcv",
+    meaning: "its transport checksum is wrong (TcpInCsumErrors, UdpInCsumErrors)",
+  },
+  shortTransport: {
+    name: "short-transport",
+    kernelFunction: "tcp_v4_rcv",
+    meaning: "its transport header is damaged or not all there",
+  },
+  notReassembled: {
+    name: "not-reassembled",
+    kernelFunction: "ip_defrag",
+    meaning: "a fragment for our host: reassembly is not modelled",
+  },
   sequenceExhausted: {
     name: "sequence-exhausted",
     kernelFunction: "xfrm_replay_overflow",
@@ -483,7 +599,7 @@ function numbered<Name extends string>(names: readonly Name[]): Record<Name, num
 /**
  * Columns of a ledger row, in the order of `events.csv`; `payload_bytes` counts the L4 payload that the buffer of the
  * event carries, on the events where that matters (arrive, drop, send, deliver), else 0; `flow` is known where a device
- * writes the row (arrive, send); `steps` are those of a cipher over its request (seal, open), else 0.
+ * writes the row (arrive, send) or a socket has the payload (deliver); `steps` are those of a cipher over its request (seal, open), else 0.
  */
 export const EVENT_COLUMNS = [
   "t_ns",

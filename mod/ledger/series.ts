@@ -16,7 +16,7 @@
 
 import type { EventBlock, Fold } from "./ledger.ts";
 import { NS_PER_US, PS_PER_NS, wireBytes } from "./units.ts";
-import { EVENT, REASON } from "./schema.ts";
+import { EVENT, REASON, STAGE } from "./schema.ts";
 
 /** Sums over one interval. */
 export interface SeriesInterval {
@@ -136,13 +136,16 @@ export class Series implements Fold {
       case EVENT.busy:
         this.#count(tNs, "txBusy", 1);
         break;
+      case EVENT.deliver:
+        if (block.reason[row] === REASON.toSocket) this.#count(tNs, "sentPayloadBytes", block.payloadBytes[row]!);
+        break;
       case EVENT.requeue:
         this.#count(tNs, "requeues", 1);
         this.#queue[this.#binOf(tNs)] = block.count[row]!;
         break;
       case EVENT.enqueue:
       case EVENT.dequeue:
-        this.#queue[this.#binOf(tNs)] = block.count[row]!;
+        if (block.stage[row] === STAGE.qdisc) this.#queue[this.#binOf(tNs)] = block.count[row]!;
         break;
     }
   }

@@ -94,7 +94,7 @@ export async function explain(request: ReplayRequest, number: number): Promise<P
 
 function lengthsOf({ sa, resolved: { config } }: Run): PathLengths {
   const header = headerBytes(sa.mode, sa.outerVersion, sa.ivBytes);
-  const grows = config.oversize === "grow";
+  const grows = config.path === "forward" && config.oversize === "grow";
   return {
     headerBytes: header,
     headroomNeeded: header + LL_RESERVED_SPACE,

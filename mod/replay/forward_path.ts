@@ -18,6 +18,7 @@ import { Cpu } from "../sim/cpu.ts";
 import type { Engine } from "../sim/engine.ts";
 import { Memory } from "../skb/memory.ts";
 import type { Skb } from "../skb/skb.ts";
+import { DeviceNapi } from "../stages/device_napi.ts";
 import { EspEncap } from "../stages/esp_encap.ts";
 import { EspOutput } from "../stages/esp_output.ts";
 import { espHeaderBytes, EspTransform } from "../stages/esp_transform.ts";
@@ -43,6 +44,8 @@ export interface PathParts {
   readonly sa: SecurityAssociation;
   /** Encrypts; null when nobody looks. */
   readonly aead: Aead | null;
+  /** Opens ESP packets of the capture, which really are encrypted; null, or absent, where nothing is to be decrypted. */
+  readonly opener?: Aead | null;
   /** Looks at what NIC 1 sends; null when nobody does. */
   readonly tap: FrameTap | null;
   /** Looks at buffers on their way. */
@@ -92,7 +95,7 @@ export function buildForwardPath(parts: PathParts): ForwardPath {
   const forward = new Forward(host, xfrm, inFront, inside.ipv4);
   const gro = new Gro(host, forward, forward.listStart);
   const ring = new RxRing(config.rx_ring);
-  new NetRx(host, ring, gro);
+  new DeviceNapi(host, new NetRx(host), ring, gro);
   return { host, ring, gro, qdisc, innerMtu: inside, release: () => transform.release() };
 }
 

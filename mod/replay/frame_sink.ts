@@ -11,6 +11,7 @@ import { readFrame } from "../skb/dma.ts";
 import type { Skb } from "../skb/skb.ts";
 import type { SkbMemory } from "../skb/skb_memory.ts";
 import { ETH_HLEN } from "../wire/ethernet.ts";
+import { WireFrames } from "./wire_frames.ts";
 
 /** Takes frames in the order in which their last bits left. */
 export interface FrameWriter {
@@ -25,6 +26,7 @@ const LONGEST_FRAME_BYTES = 1 << 17;
 /** Hands frames on and judges them. */
 export class FrameSink {
   readonly #bytes = new Uint8Array(LONGEST_FRAME_BYTES);
+  readonly #wire = new WireFrames();
   readonly #refused = new Map<string, number>();
   #begun = false;
 
@@ -41,9 +43,13 @@ export class FrameSink {
   take(skbs: SkbMemory, skb: Skb, tNs: number): void {
     const length = readFrame(skbs, skb, this.#bytes);
     this.#begin();
-    this.writer?.write(tNs, this.#bytes, length);
+    this.#wire.each(skbs, skb, this.#bytes, length, (bytes, frameBytes) => this.#takeFrame(bytes, frameBytes, tNs));
+  }
+
+  #takeFrame(bytes: Uint8Array, length: number, tNs: number): void {
+    this.writer?.write(tNs, bytes, length);
     if (this.judge === null) return;
-    const result = openEspPacket(this.#bytes.subarray(ETH_HLEN, length), this.sa, this.judge);
+    const result = openEspPacket(bytes.subarray(ETH_HLEN, length), this.sa, this.judge);
     if (result.opened || result.reason === "fragment") return;
     this.#refused.set(result.reason, (this.#refused.get(result.reason) ?? 0) + 1);
   }

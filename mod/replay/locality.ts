@@ -1,7 +1,7 @@
 /**
  * Which packets are ours: configuration keys `local` and `tunnel`.
  *
- * `local=auto` is one address, that of the host which sent the most payload: a host with addresses of both IP versions is
+ * `local=auto` is one address, that of the host which sent the most payload, on path receive was sent the most: a host with addresses of both IP versions is
  * the one of the busier address, and its packets of the other version are not ours.
  *
  * @module
@@ -13,18 +13,22 @@ import { CapturePacket } from "../capture/mod.ts";
 import { FlowTable } from "../wire/flow_table.ts";
 import { FrameFacts } from "../wire/frame_facts.ts";
 import { parsePrefix } from "../wire/ip_prefix.ts";
-import { OFFSET_SOURCE as IPV4_OFFSET_SOURCE } from "../wire/ipv4.ts";
-import { OFFSET_SOURCE as IPV6_OFFSET_SOURCE } from "../wire/ipv6.ts";
+import * as ipv4 from "../wire/ipv4.ts";
+import * as ipv6 from "../wire/ipv6.ts";
+
+/** Where addresses are in an IP header, by version. */
+const SOURCE_OFFSETS = { 4: ipv4.OFFSET_SOURCE, 6: ipv6.OFFSET_SOURCE } as const;
+const DESTINATION_OFFSETS = { 4: ipv4.OFFSET_DESTINATION, 6: ipv6.OFFSET_DESTINATION } as const;
 
 /**
- * Tells whether the source address of a packet is one of ours. `facts` have been read from `u8`, and of a packet whose IP
- * header could not be read nobody is the source.
+ * Tells whether the source address of a packet is one of ours, on path receive its destination. `facts` have been read from
+ * `u8`, and of a packet whose IP header could not be read nobody is the source.
  */
 export type IsLocal = (u8: Uint8Array, facts: FrameFacts) => boolean;
 
-/** Whether the capture has to be read once before to know who we are. */
+/** Whether the capture has to be read once before: to know who we are, or what is in it (`receiver_survey.ts`). */
 export function needsSurvey(config: Config): boolean {
-  return config.local === "auto" && !isEverybodyOurs(config);
+  return config.path === "receive" || (config.local === "auto" && !isEverybodyOurs(config));
 }
 
 /** A gateway may take all that arrives. */
@@ -37,9 +41,8 @@ export function localityOf(config: Config, survey: string | undefined): IsLocal 
   if (isEverybodyOurs(config)) return () => true;
   const prefix = parsePrefix(config.local === "auto" ? survey ?? "" : config.local);
   if (prefix === undefined) return () => false;
-  return (u8, { ipAt, ipVersion }) => {
-    return prefix.contains(ipVersion, u8, ipAt + (ipVersion === 6 ? IPV6_OFFSET_SOURCE : IPV4_OFFSET_SOURCE));
-  };
+  const offsets = config.path === "receive" ? DESTINATION_OFFSETS : SOURCE_OFFSETS;
+  return (u8, { ipAt, ipVersion }) => prefix.contains(ipVersion, u8, ipAt + offsets[ipVersion === 6 ? 6 : 4]);
 }
 
 /**

@@ -13,7 +13,6 @@ import { packetAt, packetsIn, payloadAt } from "../skb/members.ts";
 import type { Memory } from "../skb/memory.ts";
 import type { IngressGate } from "../stages/ingress_gate.ts";
 import type { RxRing } from "../stages/rx_ring.ts";
-import type { Arrivals } from "./arrivals.ts";
 import type { Entrance } from "./traffic.ts";
 
 /** What is behind the entrance. */
@@ -24,9 +23,15 @@ export interface NicPorts {
   readonly gate: IngressGate;
 }
 
+/** Says what arrives. */
+export interface FrameKinds {
+  /** The packet that was read last is not for ESP. */
+  readonly isBypass: boolean;
+}
+
 /** Puts frames on the ring. */
 export class NicEntrance implements Entrance<RxFrame> {
-  constructor(readonly ports: NicPorts, readonly arrivals: Arrivals) {}
+  constructor(readonly ports: NicPorts, readonly arrivals: FrameKinds) {}
 
   get hasRoom(): boolean {
     return this.ports.gate.isOpen && this.ports.ring.hasRoom;

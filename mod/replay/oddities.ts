@@ -28,4 +28,8 @@ export class Oddities {
   incomplete = 0;
   /** Places in streams of which bytes were missing, and left out. */
   gaps = 0;
+  /** ESP packets that our SA does not open. */
+  unopened = 0;
+  /** Cannot be protected one by one, and left out. */
+  unsealable = 0;
 }

@@ -118,8 +118,10 @@ export class PacketStory implements Fold, BufferProbe {
     else this.#noteAllocation(block, row);
   }
 
-  /** The buffers of the packet's own rows carry it; so does what it is merged into. */
+  /** The buffers of the packet's own rows carry it; so does what it is merged into, or what is cloned from an aggregate. */
   #carry(block: EventBlock, row: number): void {
+    const isOfAggregate = block.packet[row] === NONE && this.#carriers.has(block.skb[row]!);
+    if (isOfAggregate && block.event[row] === EVENT.clone) this.#carriers.add(block.into[row]!);
     if (block.packet[row] !== this.packet || block.skb[row] === NONE) return;
     this.#carriers.add(block.skb[row]!);
     if (block.event[row] === EVENT.merge) this.#carriers.add(block.into[row]!);

@@ -21,6 +21,7 @@ import * as ipv4 from "../wire/ipv4.ts";
 import { isWholeTcp } from "../wire/super_packets.ts";
 import * as tcp from "../wire/tcp.ts";
 import { holdsOnlyPseudoHeaderSum } from "../wire/transport_checksum.ts";
+import { FlowPairs } from "./flow_pairs.ts";
 import { isNoId, moveId, moveNumbers } from "./moved_headers.ts";
 
 const SEQUENCE_NUMBERS = 2 ** 32;
@@ -81,16 +82,16 @@ export class PassShift {
   readonly #ids = new Ids();
   readonly #fragmentIds = new Ids();
   readonly #fragmentFlows = new FlowTable();
-  /** The other direction of each flow, NONE where it was not seen yet. */
-  readonly #reverse: number[] = [];
-  readonly #flowsByEnds = new Map<string, number>();
+  readonly #pairs: FlowPairs;
 
   /** `flows` is the table that the numbers of flows come from. */
-  constructor(readonly flows: FlowTable) {}
+  constructor(flows: FlowTable) {
+    this.#pairs = new FlowPairs(flows);
+  }
 
   /** A packet of the first pass. */
   learn({ bytes }: CapturePacket, facts: FrameFacts, flow: number, segments: number): void {
-    this.#pairUp(flow);
+    this.#pairs.reverse(flow);
     if (facts.isIpv4) {
       const id = ipv4.id(bytes, facts.ipAt);
       if (facts.isFragment) this.#fragmentIds.see(this.#fragmentFlow(bytes, facts), id, 1);
@@ -138,20 +139,7 @@ export class PassShift {
   }
 
   #oppositeAdvanceOf(flow: number): number {
-    const reverse = this.#reverse[flow] ?? NONE;
+    const reverse = this.#pairs.reverse(flow);
     return (reverse === NONE ? undefined : this.#sequences.of(reverse)) ?? this.#acknowledgments.of(flow) ?? 0;
-  }
-
-  /** Finds the other direction of a flow that is new. */
-  #pairUp(flow: number): void {
-    if (this.#reverse[flow] !== undefined) return;
-    const { flows } = this;
-    const source = `${flows.sourceText(flow)} ${flows.sourcePort(flow)}`;
-    const destination = `${flows.destinationText(flow)} ${flows.destinationPort(flow)}`;
-    const protocol = flows.protocol(flow);
-    const reverse = this.#flowsByEnds.get(`${destination} ${source} ${protocol}`) ?? NONE;
-    this.#flowsByEnds.set(`${source} ${destination} ${protocol}`, flow);
-    this.#reverse[flow] = reverse;
-    if (reverse !== NONE) this.#reverse[reverse] = flow;
   }
 }

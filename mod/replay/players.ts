@@ -8,12 +8,15 @@
 
 import type { CaptureReader } from "../capture/mod.ts";
 import type { Config } from "../config/schema.ts";
+import { ENGINES } from "../crypto/engines.ts";
 import { buildForwardPath, type PathParts } from "./forward_path.ts";
 import type { Host } from "../stages/host.ts";
 import { Arrivals } from "./arrivals.ts";
 import type { IsLocal } from "./locality.ts";
 import { NicEntrance } from "./nic_entrance.ts";
+import { EspArrivals } from "./esp_arrivals.ts";
 import { clockOf } from "./pace.ts";
+import { buildReceivePath } from "./receive_path.ts";
 import { SendArrivals } from "./send_arrivals.ts";
 import { buildSendPath, type SendPath } from "./send_path.ts";
 import { Traffic } from "./traffic.ts";
@@ -24,6 +27,8 @@ export interface PlayedCapture {
   /** What the user called it, for messages. */
   readonly name: string;
   readonly isLocal: IsLocal;
+  /** It holds ESP packets, as far as somebody has looked. */
+  readonly hasEsp?: boolean;
   /** The pass that is read, from 0; null when there is but one. */
   readonly pass: (() => number) | null;
 }
@@ -45,7 +50,7 @@ export interface Player {
 export type BuildPlayer = (parts: PathParts, capture: PlayedCapture) => Player;
 
 /** The paths that can be played. */
-export const PLAYERS: Readonly<Record<Config["path"], BuildPlayer>> = { forward, send };
+export const PLAYERS: Readonly<Record<Config["path"], BuildPlayer>> = { forward, send, receive };
 
 /** A gateway: frames arrive at NIC 0. */
 function forward(parts: PathParts, { reader, name, isLocal, pass }: PlayedCapture): Player {
@@ -98,5 +103,33 @@ export function playSend(
       arrivals.release();
       release();
     },
+  };
+}
+
+/** The end of the tunnel: ESP frames arrive at NIC 0, captured or sealed before. */
+function receive(parts: PathParts, { reader, name, isLocal, hasEsp = false, pass }: PlayedCapture): Player {
+  const { config, engine, ledger, sa, aead, opener = null } = parts;
+  const { host, ring, heldPackets, queuedPackets, release } = buildReceivePath(parts);
+  const { memory } = host.skbs;
+  const arrivals = new EspArrivals(ledger, memory, {
+    isLocal,
+    mtu: config.mtu,
+    sa,
+    sealer: aead ?? sa.aead(ENGINES.skip),
+    leavesClear: aead === null || config.engine === "skip",
+    opener,
+    hasEsp,
+    pass,
+    captureName: name,
+  });
+  const entrance = new NicEntrance({ ledger, memory, ring, gate: host.gate }, arrivals);
+  const options = { clock: clockOf(config), waitsForRoom: false, captureName: name };
+  return {
+    host,
+    traffic: new Traffic(reader, engine, arrivals, entrance, options),
+    arrivals,
+    heldPackets,
+    queuedPackets,
+    release,
   };
 }

@@ -31,6 +31,7 @@ import { FrameSink, type FrameWriter } from "./frame_sink.ts";
 import { HashingSource } from "./hashing_source.ts";
 import { localityOf, needsSurvey, surveyBusiestSender } from "./locality.ts";
 import { type Player, PLAYERS } from "./players.ts";
+import { surveyReceiver } from "./receiver_survey.ts";
 import { type Reopened, RepeatedReader } from "./repeat.ts";
 import { type PacketCounts, replayWarnings, type RunOutcome } from "./warnings.ts";
 
@@ -111,7 +112,7 @@ export interface Run {
 export async function replay(request: ReplayRequest): Promise<Run> {
   const { input, windowBytes } = request;
   const { config } = request.resolved;
-  const survey = needsSurvey(config) ? await surveyInput(input) : undefined;
+  const survey = needsSurvey(config) ? await surveyInput(input, config) : NO_SURVEY;
   const opened = await input.open();
   let repeated: RepeatedReader | null = null;
   try {
@@ -133,10 +134,21 @@ export function timesOpened(config: Config): number {
   return (needsSurvey(config) ? 1 : 0) + Math.min(config.repeat, 2);
 }
 
-async function surveyInput(input: CaptureInput): Promise<string | undefined> {
+/** What is known of a capture before it is played. */
+interface Survey {
+  /** Address of our host with `local=auto`; undefined when nobody knows. */
+  readonly local: string | undefined;
+  readonly hasEsp: boolean;
+}
+
+const NO_SURVEY: Survey = { local: undefined, hasEsp: false };
+
+async function surveyInput(input: CaptureInput, { path }: Config): Promise<Survey> {
   const { reader, close } = await reopen(input);
   try {
-    return await surveyBusiestSender(reader);
+    if (path !== "receive") return { ...NO_SURVEY, local: await surveyBusiestSender(reader) };
+    const { hasEsp, busiestReceiver } = await surveyReceiver(reader);
+    return { local: busiestReceiver, hasEsp };
   } finally {
     close();
   }
@@ -169,7 +181,7 @@ class Model {
     readonly request: ReplayRequest,
     readonly reader: CaptureReader,
     readonly repeated: RepeatedReader | null,
-    survey: string | undefined,
+    survey: Survey,
   ) {
     const { config } = request.resolved;
     const { frames = null, check = false, folds = [], probe = null, poison = false } = request;
@@ -178,7 +190,9 @@ class Model {
     const looked = frames !== null || check;
     this.#engineName = config.engine === "auto" ? (looked ? "noble" : undefined) : config.engine;
     const aead = this.#engineName === undefined ? null : this.#sa.aead(ENGINES[this.#engineName]);
-    const judge = check && aead !== null && this.#engineName !== "skip" ? aead : null;
+    const opener = config.engine === "skip" ? null : this.#sa.aead(ENGINES[this.#engineName ?? "noble"]);
+    const isSealed = config.path !== "receive";
+    const judge = check && aead !== null && this.#engineName !== "skip" && isSealed ? aead : null;
     this.#sink = looked ? new FrameSink(() => reader.t0EpochNs ?? 0n, frames, judge, this.#sa) : null;
     const parts = {
       config,
@@ -186,6 +200,7 @@ class Model {
       ledger: this.#ledger,
       sa: this.#sa,
       aead,
+      opener,
       tap: this.#sink === null ? null : (skb: Skb, tNs: number) => this.#sink!.take(this.player.host.skbs, skb, tNs),
       probe,
       poison,
@@ -193,7 +208,8 @@ class Model {
     this.player = PLAYERS[config.path](parts, {
       reader: repeated ?? reader,
       name: request.input.name,
-      isLocal: localityOf(config, survey),
+      isLocal: localityOf(config, survey.local),
+      hasEsp: survey.hasEsp,
       pass: repeated === null ? null : () => repeated.pass,
     });
   }
@@ -255,7 +271,8 @@ function requirePlayable(name: string, reader: CaptureReader, counts: PacketCoun
   }
   if (counts.oddities.ignored > 0) {
     const why = config.path === "forward" ? "tunnel=local" : `path=${config.path}`;
-    throw new UnplayableError(`Cannot replay ${name}: none of its packets comes from our host (${why})`);
+    const where = config.path === "receive" ? "is addressed to" : "comes from";
+    throw new UnplayableError(`Cannot replay ${name}: none of its packets ${where} our host (${why})`);
   }
   throw new UnplayableError(`Cannot replay ${name}: there is no IP packet in it`);
 }

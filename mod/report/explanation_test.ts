@@ -121,6 +121,23 @@ Deno.test("renderExplanation() of a member of an aggregate: joined, carried, cut
   assertEquals(part(await storyOf(FRAMES, 6, "nocopy-gro"), "gro", "esp-output"), MEMBER);
 });
 
+Deno.test("renderExplanation() under gso=l2: headers and numbers first, cut and encrypted on the way to the driver", async () => {
+  const story = await storyOf(FRAMES, 6, "nocopy-gro-gso");
+  for (
+    const told of [
+      "  Outer IP header and dummy ESP header are pushed, 14 sequence numbers reserved; trailer and encryption are\n" +
+      "      left to layer 2 (xfrm_dev_offload_ok).\n",
+      "  The aggregate is cut on its way to the driver: 14 segments of at most 1448 payload bytes (esp4_gso_segment,\n",
+      "  SPI, sequence number and IV go into the ESP header that is there, the length into the IP header (esp_xmit).\n",
+    ]
+  ) assertStringIncludes(story, told);
+  const single = await storyOf(FRAMES, 5, "nocopy-gro-gso", ["mode=transport"]);
+  assertStringIncludes(
+    single,
+    "  A dummy ESP header is pushed, a sequence number taken; trailer and encryption are left",
+  );
+});
+
 const MEMBER = `\
 gro   skb 5
   GRO looks for a held buffer of its flow, and finds one that it continues (dev_gro_receive).

@@ -137,6 +137,11 @@ Deno.test("inspectionJson() writes keys in a fixed order, indented by 2 spaces, 
       "path": "forward",
       "playable": true,
       "why": "3 of its packets are IPv4, 0 are IPv6"
+    },
+    {
+      "path": "send",
+      "playable": true,
+      "why": "3 of its packets are IPv4, 0 are IPv6"
     }
   ],
   "warnings": [
@@ -256,6 +261,7 @@ source     destination  spi         over  packets  bytes   sequence   sequence  
 192.0.2.1  192.0.2.2    0x030a1118  ip          1    100  522595636  522595636     0     0
 
 Path           forward can play it: 3 of its packets are IPv4, 0 are IPv6
+Path           send can play it: 3 of its packets are IPv4, 0 are IPv6
 `,
   );
 });
@@ -282,6 +288,7 @@ Payload        0 bytes of TCP and UDP
 Flows          0
 
 Path           forward cannot play it: the capture holds no packet
+Path           send cannot play it: the capture holds no packet
 `,
   );
   const radio = renderInspection(await inspect("x", RECORDS, { linkType: 127 })).split("\n");
@@ -289,6 +296,7 @@ Path           forward cannot play it: the capture holds no packet
     "Contents       unknown: link type not understood",
     "",
     "Path           forward cannot play it: its link type is not understood (ieee802-11-radiotap)",
+    "Path           send cannot play it: its link type is not understood (ieee802-11-radiotap)",
     "",
   ]);
 });

@@ -35,22 +35,33 @@ type Sentence = (row: StoryRow, scene: Scene) => string | string[];
 
 /** Sentences by "event reason", else by "event", a visit by "visit stage". */
 const SENTENCES: Readonly<Record<string, Sentence>> = {
-  "arrive": ({ bytes }, { chapter }) =>
-    dropOf(chapter) === undefined
-      ? `Arrives: the NIC writes ${bytes} bytes by DMA into its receive buffers. No CPU copy.`
-      : `Arrives: ${bytes} bytes.`,
+  "arrive": ({ bytes, stage }, { chapter }) => {
+    if (dropOf(chapter) !== undefined) return `Arrives: ${bytes} bytes.`;
+    if (stage === "socket") return `The process has it to send: what the captured host sent as ${bytes} bytes.`;
+    return `Arrives: the NIC writes ${bytes} bytes by DMA into its receive buffers. No CPU copy.`;
+  },
 
   "visit driver-rx": () => "The driver takes the frame from its ring and builds an skb (napi poll).",
   "visit napi": () => "Up the stack it goes its own way: not for ESP (__netif_receive_skb_core).",
   "visit gro": groVisit,
   "visit forward": forwardVisit,
+  "visit socket": () => "The process writes to its socket (sendmsg).",
+  "visit local-out": (_, { shape }) =>
+    shape !== undefined && shape.gsoSize > 0
+      ? `The buffer leaves its socket as a whole, headers in front: ${plural(shape.gsoSegs, "segment")} of at most ` +
+        `${shape.gsoSize} payload bytes (ip_queue_xmit).`
+      : "The buffer leaves its socket, headers in front (ip_queue_xmit, ip_send_skb).",
   "visit xfrm-output": xfrmVisit,
-  "visit gso": (_, { shape }) =>
-    `The aggregate is cut before it is encapsulated: ${plural(shape?.gsoSegs ?? 0, "segment")} of at most ` +
-    `${shape?.gsoSize ?? 0} payload bytes (xfrm_output_gso, skb_segment).`,
-  "visit esp-output": (_, { chapter, life }) =>
+  "visit gso": (_, { shape, life }) =>
+    (life.run.resolved.config.gso === "l2"
+      ? "The aggregate is cut on its way to the driver: "
+      : "The aggregate is cut before it is encapsulated: ") +
+    `${plural(shape?.gsoSegs ?? 0, "segment")} of at most ${shape?.gsoSize ?? 0} payload bytes ` +
+    `(${life.run.resolved.config.gso === "l2" ? "esp4_gso_segment" : "xfrm_output_gso"}, skb_segment).`,
+  "visit esp-output": (_, { chapter, life, shape, after }) =>
     dropOf(chapter) === undefined
-      ? `ESP under tx_tail=${life.run.resolved.config.tx_tail}: room for the trailer is needed (esp_output).`
+      ? `ESP under tx_tail=${life.run.resolved.config.tx_tail}: room for the trailer is needed ` +
+        `(${isLayer2(shape, after, life) ? "esp_xmit" : "esp_output"}).`
       : "ESP takes a sequence number for it (esp_output).",
   "visit ip-output": (_, { chapter, life }) =>
     has(chapter, "copy", "ip-fragment")
@@ -66,6 +77,10 @@ const SENTENCES: Readonly<Record<string, Sentence>> = {
   "free sent": ({ reason }) => `Transmission is complete: the buffer is freed${by(reason)}.`,
   "free": ({ skb, reason }) => `skb ${skb} is freed: ${reason.meaning}${by(reason)}.`,
   "copy": (row) => `${capital(row.reason.meaning)}: ${copied(row)}${by(row.reason)}.`,
+  "user-copy": ({ bytes, skb, reason }) =>
+    `${capital(reason.meaning)}: ${plural(bytes, "byte")} into skb ${skb}${by(reason)}.`,
+  "frag": ({ bytes, skb, reason }) =>
+    `${capital(reason.meaning)}: ${plural(bytes, "byte")} of skb ${skb}${by(reason)}.`,
   "clone": ({ into, reason }) => `skb ${into} is cloned from it: ${reason.meaning}${by(reason)}.`,
   "tail": ({ bytes, reason }) =>
     `Trailer of ${bytes} bytes: behind the linear data, which was copied for it, because ${reason.meaning}${
@@ -193,7 +208,7 @@ function mtuTest({ lengths: { innerMtu } }: PacketLife, shape: BufferShape | und
   return `MTU: ${shape.bytes} bytes, ${innerMtu} fit into the tunnel, but DF is not set (ip_exceeds_mtu).`;
 }
 
-function xfrmVisit(_: StoryRow, { life, chapter, shape }: Scene): string[] {
+function xfrmVisit(_: StoryRow, { life, chapter, shape, after }: Scene): string[] {
   const { headroomNeeded } = life.lengths;
   const room = shape === undefined || has(chapter, "copy", "expand-head")
     ? `${headroomNeeded} bytes are needed, so the head is replaced`
@@ -201,7 +216,19 @@ function xfrmVisit(_: StoryRow, { life, chapter, shape }: Scene): string[] {
   return [
     `One transformation: ESP in ${life.run.sa.mode} mode (xfrm_output_one).`,
     `Headroom: ${room} (xfrm_skb_check_space).`,
+    ...(wasPushed(shape, after) ? [leftToLayer2(life, after!)] : []),
   ];
+}
+
+/** Headers came in front of the buffer in this chapter. */
+function wasPushed(shape: BufferShape | undefined, after: BufferShape | undefined): boolean {
+  return shape !== undefined && after !== undefined && after.headroom < shape.headroom;
+}
+
+function leftToLayer2({ run }: PacketLife, { gsoSize, gsoSegs }: BufferShape): string {
+  const headers = run.sa.mode === "tunnel" ? "Outer IP header and dummy ESP header are" : "A dummy ESP header is";
+  const numbers = gsoSize > 0 ? `${plural(gsoSegs, "sequence number")} reserved` : "a sequence number taken";
+  return `${headers} pushed, ${numbers}; trailer and encryption are left to layer 2 (xfrm_dev_offload_ok).`;
 }
 
 function qdiscVisit(_: StoryRow, { chapter }: Scene): string {
@@ -246,14 +273,20 @@ function sealSentences({ bytes, count, reason }: StoryRow, { life, shape, after,
   const pushed = ivBytes > 0 ? "SPI, sequence number and IV" : "SPI and sequence number";
   const where = has(chapter, "copy", "null-cipher") ? "into a new page" : "in place";
   const icv = icvBytes > 0 ? `ICV of ${icvBytes}` : "no ICV";
+  const outer = mode === "tunnel" ? "Outer IP header, " : "";
   return [
-    `${
-      mode === "tunnel" ? "Outer IP header, " : ""
-    }${pushed} are pushed: ${headerBytes} bytes${headroom} (esp_output).`,
+    isLayer2(shape, after, life)
+      ? `${pushed} go into the ESP header that is there, the length into the IP header (esp_xmit).`
+      : `${outer}${pushed} are pushed: ${headerBytes} bytes${headroom} (esp_output).`,
     `${bytes} bytes ${SEALED[reason.name] ?? "are encrypted"} ${where}, ${icv}: ${
       plural(count, "scatterlist entry")
     } (crypto_aead_encrypt).`,
   ];
+}
+
+/** ESP found its headers in front already: nothing was pushed in its chapter. */
+function isLayer2(shape: BufferShape | undefined, after: BufferShape | undefined, { run }: PacketLife): boolean {
+  return run.resolved.config.gso === "l2" && shape !== undefined && after !== undefined && !wasPushed(shape, after);
 }
 
 /** What sealing does to bytes, by reason, where it does not encrypt. */

@@ -35,18 +35,18 @@ export const SUMMARY_COLUMNS: readonly Column<NumberedRun>[] = [
   number("packets_in", 0, packetsIn),
   number("bytes_in", 0, (run) => run.tally.sum({ event: "arrive", reason: REASON.none }).bytes),
   number("payload_bytes", 0, payloadBytes),
-  number("buffers", 0, (run) => run.tally.sum({ event: "visit", stage: STAGE.forward }).rows),
+  number("buffers", 0, buffers),
   number("merged_packets", 0, (run) => run.tally.sum({ event: "merge" }).rows),
   number("segments", 0, (run) => run.tally.sum({ event: "segment" }).rows),
-  number("esp_packets", 0, (run) => run.tally.sum({ event: "seal" }).rows),
+  number("esp_packets", 0, (run) => run.tally.sum({ event: isReceiver(run) ? "open" : "seal" }).rows),
   number("copies", 0, (run) => run.tally.sum({ event: "copy" }).rows),
   number("copied_bytes", 0, copiedBytes),
   number("copied_bytes_per_packet", 2, (run) => ratio(copiedBytes(run), packetsIn(run))),
-  number("linearized", 0, (run) => tails(run, REASON.cowAlways) + fallbacks(run)),
+  number("linearized", 0, (run) => tails(run, REASON.cowAlways) + fallbacks(run) + madeWritable(run)),
   number("tail_in_place", 0, (run) => tails(run, REASON.tailInPlace)),
   number("tail_fragments", 0, (run) => tails(run, REASON.tailFragment)),
   number("tail_fallbacks", 0, fallbacks),
-  number("sg_entries", 0, (run) => run.tally.sum({ event: "seal" }).count),
+  number("sg_entries", 0, (run) => run.tally.sum({ event: "seal" }).count + run.tally.sum({ event: "open" }).count),
   number("checksum_bytes", 0, (run) => run.tally.sum({ event: "checksum" }).bytes),
   number("crypto_ops", 0, (run) => run.tally.sum({ event: "seal" }).rows + run.tally.sum({ event: "open" }).rows),
   number("crypto_bytes", 0, (run) => run.tally.sum({ event: "seal" }).bytes + run.tally.sum({ event: "open" }).bytes),
@@ -56,8 +56,8 @@ export const SUMMARY_COLUMNS: readonly Column<NumberedRun>[] = [
   number("drops", 0, (run) => run.tally.sum({ event: "drop" }).count),
   number("reordered", 0, (run) => run.delivery.reordered),
   number("duration_ms", 6, (run) => scaled(durationNs(run), NS_PER_MS)),
-  number("wire_gbps", 4, (run) => gbps(run, run.delivery.wireBytes)),
-  number("goodput_gbps", 4, (run) => gbps(run, run.tally.sum({ event: "send" }).payloadBytes)),
+  number("wire_gbps", 4, (run) => gbps(run, linkBytes(run))),
+  number("goodput_gbps", 4, (run) => gbps(run, goodputBytes(run))),
   number("goodput_gbps_low", 4, notBuilt),
   number("goodput_gbps_high", 4, notBuilt),
   number("cpu_percent", 2, (run) => percent(Math.max(...run.busyNs), run.elapsedNs)),
@@ -75,10 +75,10 @@ export const SUMMARY_COLUMNS: readonly Column<NumberedRun>[] = [
   text("profile", (run) => run.profile.name),
   number("seed", 0, (run) => run.resolved.config.seed),
   text("version", () => VERSION),
-  number("user_copied_bytes", 0, notBuilt),
+  number("user_copied_bytes", 0, (run) => run.tally.sum({ event: "user-copy" }).bytes),
   number("crypto_steps", 0, (run) => run.tally.sum({ event: "seal" }).steps + run.tally.sum({ event: "open" }).steps),
-  number("tap_esp", 0, notBuilt),
-  number("tap_plain", 0, notBuilt),
+  number("tap_esp", 0, (run) => tapped(run, REASON.tapEsp)),
+  number("tap_plain", 0, (run) => tapped(run, REASON.tapPlain)),
   number("ignored", 0, (run) => run.tally.sum({ event: "arrive", reason: REASON.ignored }).count),
   number("bypassed", 0, (run) => run.tally.sum({ event: "arrive", reason: REASON.bypass }).count),
 ];
@@ -112,6 +112,21 @@ function notBuilt(): undefined {
   return undefined;
 }
 
+function isReceiver({ resolved }: Run): boolean {
+  return resolved.config.path === "receive";
+}
+
+/** Buffers that begin their way to ESP, what is forwarded or leaves a socket; of a receiver those that end theirs behind it. */
+function buffers(run: Run): number {
+  const { tally } = run;
+  if (isReceiver(run)) {
+    return tally.sum({ event: "visit", stage: STAGE.forward }).rows +
+      tally.sum({ event: "visit", stage: STAGE["local-in"] }).rows;
+  }
+  return tally.sum({ event: "visit", stage: STAGE.forward }).rows +
+    tally.sum({ event: "visit", stage: STAGE["local-out"] }).rows;
+}
+
 function packetsIn(run: Run): number {
   return run.tally.sum({ event: "arrive", reason: REASON.none }).count;
 }
@@ -134,18 +149,40 @@ function fallbacks(run: Run): number {
   return causes.reduce((sum, cause) => sum + tails(run, cause), 0);
 }
 
+/** Received buffers that skb_cow_data copied before they were decrypted. */
+function madeWritable(run: Run): number {
+  const causes = [REASON.rxCowAlways, REASON.rxCowCloned, REASON.rxCowFragList, REASON.rxCowSharedFrag];
+  return causes.reduce((sum, cause) => sum + tails(run, cause), 0);
+}
+
+/** Buffers of a kind that taps see; nothing where taps are not modelled. */
+function tapped(run: Run, reason: number): number | undefined {
+  return isReceiver(run) ? run.tally.sum({ event: "tap", reason }).rows : undefined;
+}
+
+/** What took the link that counts: that of NIC 1, of a receiver that sends nothing on that of NIC 0. */
+function linkBytes({ delivery }: Run): number {
+  return delivery.frames > 0 ? delivery.wireBytes : delivery.arrivedWireBytes;
+}
+
+/** Payload sent by NIC 1, or delivered to sockets. */
+function goodputBytes({ tally }: Run): number {
+  return tally.sum({ event: "send" }).payloadBytes +
+    tally.sum({ event: "deliver", reason: REASON.toSocket }).payloadBytes;
+}
+
 function busyNs(run: Run): number {
   return run.busyNs.reduce((sum, ns) => sum + ns, 0);
 }
 
-/** First arrival to last bit out; undefined when nothing was sent. */
+/** First arrival to last bit out, or last payload at its socket; undefined when nothing came out. */
 function durationNs(run: Run): number | undefined {
-  const { firstArrivalNs, lastSendNs, frames } = run.delivery;
-  return frames === 0 ? undefined : lastSendNs - firstArrivalNs;
+  const { firstArrivalNs, lastSendNs, frames, delivered } = run.delivery;
+  return frames + delivered === 0 ? undefined : lastSendNs - firstArrivalNs;
 }
 
 function gbps(run: Run, bytes: number): number | undefined {
-  if (run.delivery.frames < PACKETS_FOR_A_RATE) return undefined;
+  if (run.delivery.frames + run.delivery.delivered < PACKETS_FOR_A_RATE) return undefined;
   return ratio(bytes * 8, durationNs(run));
 }
 
@@ -162,9 +199,14 @@ function scaled(value: number | undefined, unit: number): number | undefined {
   return value === undefined ? undefined : value / unit;
 }
 
-/** The resource with the highest utilisation: the networking CPU or the link. */
+/**
+ * The resource with the highest utilisation: the networking CPU or the link; the traffic itself where an open-loop pace
+ * found room for every frame.
+ */
 function bottleneck(run: Run): string | undefined {
-  const link = gbps(run, run.delivery.wireBytes);
+  const isOpenLoop = run.resolved.config.pace !== "max";
+  if (isOpenLoop && run.tally.sum({ event: "drop", reason: REASON.rxRingFull }).rows === 0) return "traffic";
+  const link = gbps(run, linkBytes(run));
   const cpu = ratio(Math.max(...run.busyNs), run.elapsedNs);
   if (link === undefined || cpu === undefined) return undefined;
   return cpu >= link / run.resolved.config.link_gbps ? "net-cpu" : "link";

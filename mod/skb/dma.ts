@@ -32,6 +32,8 @@ export class RxFrame {
   hash = 0;
   /** The NIC found the transport checksum good. */
   checksumGood = false;
+  /** Its ESP was left in the clear, as in `Skb`. */
+  leftClear = false;
   /** Payload bytes per segment of a super-packet, as the device says in front of it (virtio_net_hdr); 0 of any other. */
   gsoSize = 0;
   /** Segments of a super-packet; 0 of any other frame. */

@@ -14,6 +14,7 @@
  */
 
 import { EVENT, REASON } from "../ledger/schema.ts";
+import { ETH_HLEN } from "../wire/ethernet.ts";
 import { alignCacheLine } from "./geometry.ts";
 import type { HeadBuffer, Skb } from "./skb.ts";
 import type { SkbMemory } from "./skb_memory.ts";
@@ -53,6 +54,25 @@ export function pull(skb: Skb, bytes: number): void {
   if (bytes > skb.headlen) throw new Error(`Cannot pull ${bytes} bytes: skb ${skb.id} has ${skb.headlen} linear bytes`);
   skb.data += bytes;
   skb.len -= bytes;
+}
+
+/**
+ * The network header of `bytes` bytes moves in front of the data, which begin with it from then on: what was in between is
+ * gone (xfrm4_transport_input, xfrm6_transport_input). No copy in the ledger, as above.
+ */
+export function pushMovedHeader(skbs: SkbMemory, skb: Skb, bytes: number): void {
+  const from = skb.head.at + skb.networkHeader;
+  skb.transportHeader = skb.data;
+  push(skb, bytes);
+  skbs.memory.move(from, skb.dataAt, bytes);
+  skb.networkHeader = skb.data;
+}
+
+/** The Ethernet header moves in front of the data, where a tunnel's headers were (skb_mac_header_rebuild). */
+export function moveMacHeader(skbs: SkbMemory, skb: Skb): void {
+  const from = skb.head.at + skb.macHeader;
+  skb.macHeader = skb.data - ETH_HLEN;
+  skbs.memory.move(from, skb.head.at + skb.macHeader, ETH_HLEN);
 }
 
 /**

@@ -108,6 +108,8 @@ export class Skb {
   checksumOffset = 0;
   /** Next header that ESP protects, on a packet whose ESP is left to layer 2 (xfrm_offload.proto); else 0. */
   espProtocol = 0;
+  /** Its ESP was left in the clear, because nobody looks at the bytes: there is nothing to decrypt. */
+  leftClear = false;
   /** Next buffer in a list (frag_list, segments, queues). */
   next: Skb | null = null;
   /** The socket that waits for it to be freed. */

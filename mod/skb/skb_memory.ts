@@ -173,6 +173,7 @@ export function copyHeaderState(from: Skb, to: Skb): void {
   to.ipSummed = from.ipSummed;
   to.checksumOffset = from.checksumOffset;
   to.espProtocol = from.espProtocol;
+  to.leftClear = from.leftClear;
   inheritMembers(to, from);
   to.flow = from.flow;
   to.hash = from.hash;

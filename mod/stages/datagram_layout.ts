@@ -10,8 +10,8 @@
  * Departure: buffers above SKB_MAX_ALLOC stay linear.
  *
  * ```ts
- * const layout = new Ipv4Layout(transform);
- * for (layout.start(20, 3008); layout.next();) layout.dataBytes; // 1440, 1456, 128 with 16 bytes in front: 16 move twice
+ * const layout = new Ipv4Layout({ headerBytes: 16, trailerBytes: 21 }, 1466);
+ * for (layout.start(20, 3008); layout.next();) layout.dataBytes; // 1440, 1440 of which 16 were in the first, 144
  * ```
  *
  * @module

@@ -122,6 +122,7 @@ function markGso({ skbs }: Host, frame: RxFrame, skb: Skb): void {
 function claim(host: Host, frame: RxFrame, skb: Skb): void {
   inheritMembers(skb, frame);
   skb.flow = frame.flow;
+  skb.leftClear = frame.leftClear;
   if (host.config.rx_hash === "on") skb.hash = frame.hash;
   visit(host, "driver-rx", skb);
 }

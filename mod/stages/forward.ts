@@ -11,7 +11,7 @@
  * @module
  */
 
-import { EVENT, NONE, REASON } from "../ledger/schema.ts";
+import { NONE, REASON } from "../ledger/schema.ts";
 import { cow } from "../skb/head_ops.ts";
 import type { Skb } from "../skb/skb.ts";
 import { ETH_HLEN, etherType, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from "../wire/ethernet.ts";
@@ -20,6 +20,7 @@ import * as ipv4 from "../wire/ipv4.ts";
 import { decodeSessionIpv4, decodeSessionIpv6, EarlyDemux } from "./early_demux.ts";
 import { drop, type Host, networkBytes, type Stage, visit } from "./host.ts";
 import { receiveIpv4, receiveIpv6 } from "./ip_input.ts";
+import { passBy } from "./pass_by.ts";
 
 /** Room for an Ethernet header, rounded up to 16 (LL_RESERVED_SPACE). */
 export const LL_RESERVED_SPACE = 16;
@@ -57,13 +58,9 @@ export class Forward implements Stage {
     this.next.process(skb);
   }
 
-  /** Not IP: delivered to whoever asked for its protocol, outside this model. */
   #bypass(skb: Skb): void {
-    visit(this.host, "napi", skb);
     this.#demux.startList();
-    this.host.gate.leave(1);
-    this.host.ledger.write(EVENT.deliver, REASON.bypass, skb.packet, skb.id, NONE, skb.len, 1, skb.payloadBytes);
-    this.host.skbs.free(skb, REASON.consumed);
+    passBy(this.host, skb);
   }
 
   /** The reason to drop, or NONE. */

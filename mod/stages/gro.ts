@@ -20,6 +20,7 @@ import type { Skb } from "../skb/skb.ts";
 import { PROTOCOL_TCP } from "../wire/ip_protocol.ts";
 import { AGGREGATE_BYTES_MAX, idStep, staysAtomic } from "../wire/merge_rules.ts";
 import * as tcp from "../wire/tcp.ts";
+import type { EspGro } from "./esp_gro.ts";
 import { GroHeaders } from "./gro_headers.ts";
 import { finishHeld, Held } from "./gro_held.ts";
 import { GroRules } from "./gro_rules.ts";
@@ -50,10 +51,12 @@ export class Gro {
     readonly listStart: Stage = next,
     /** Aggregates stay below this length (gro_max_size of the device). */
     bytesMax: number = AGGREGATE_BYTES_MAX,
+    /** The handler of ESP packets (`esp_gro=on`); null where there is none. */
+    readonly esp: EspGro | null = null,
   ) {
     const buckets = host.config.era === "4.4" ? 1 : GRO_HASH_BUCKETS;
     this.#buckets = Array.from({ length: buckets }, () => []);
-    this.#headers = new GroHeaders(host.skbs);
+    this.#headers = new GroHeaders(host.skbs, esp !== null);
     this.#rules = new GroRules(host, this.#headers, bytesMax);
   }
 
@@ -84,6 +87,7 @@ export class Gro {
   #receive(skb: Skb, bucket: Held[]): void {
     const rules = this.#rules;
     const target = rules.match(skb, bucket);
+    if (rules.isEsp && this.esp!.take(skb, this.#headers.networkBytes)) return;
     const merged = rules.mayMerge;
     if (merged) this.#merge(target!, skb);
     if (rules.flushReason !== REASON.none) this.#complete(bucket, target!, rules.flushReason);

@@ -6,7 +6,7 @@
  * first fragment does not hold is pulled (__pskb_pull_tail). How far the layers got decides what is linear afterwards: a
  * packet that is held or goes up gets the headers that were read copied into the head, one that joins another does not.
  *
- * Departures: of the protocols with a GRO handler only TCP and UDP are known; tunnels (IP in IP, GRE) and ESP are as any
+ * Departures: of the protocols with a GRO handler only TCP, UDP and ESP are known; tunnels (IP in IP, GRE) are as any
  * other. 6.1 reads no more in the first fragment than the head has room for, which all headers fit into anyway.
  *
  * @module
@@ -47,7 +47,11 @@ export class GroHeaders implements MergePacket {
   /** How many bytes the layers have read (skb_gro_offset). */
   #offset = 0;
 
-  constructor(readonly skbs: SkbMemory) {}
+  constructor(
+    readonly skbs: SkbMemory,
+    /** ESP has a handler (esp4_offload, esp6_offload). */
+    readonly hasEspHandler: boolean = false,
+  ) {}
 
   /** Begins with a packet (skb_gro_reset_offset); its data begins at the network header, or at an Ethernet header in a page. */
   begin(skb: Skb): void {
@@ -127,7 +131,7 @@ export class GroHeaders implements MergePacket {
     const { u8 } = this.skbs.memory;
     const { at } = this;
     this.protocol = ipv4.protocol(u8, at);
-    if (!hasHandler(this.protocol) || u8[at] !== IPV4_WITHOUT_OPTIONS) return false;
+    if (!this.#hasHandler() || u8[at] !== IPV4_WITHOUT_OPTIONS) return false;
     if (this.skbs.era === "6.1" && ipv4.isFragment(u8, at)) return false;
     if (!ipv4.headerChecksumOk(u8, at)) return false;
     this.isWhole = isWholeIpv4(u8, at, skb.len);
@@ -142,8 +146,14 @@ export class GroHeaders implements MergePacket {
     this.isWhole = isWholeIpv6(u8, this.at, skb.len);
     this.protocol = ipv6.nextHeader(u8, this.at);
     this.#takeNetwork(ipv6.HEADER_BYTES);
-    if (!hasHandler(this.protocol)) this.#readExtensions(skb);
-    return hasHandler(this.protocol);
+    if (!this.#hasHandler()) this.#readExtensions(skb);
+    return this.#hasHandler();
+  }
+
+  #hasHandler(): boolean {
+    const { protocol } = this;
+    return protocol === protocols.PROTOCOL_TCP || protocol === protocols.PROTOCOL_UDP ||
+      (this.hasEspHandler && protocol === protocols.PROTOCOL_ESP);
   }
 
   #takeNetwork(bytes: number): void {
@@ -166,10 +176,6 @@ export class GroHeaders implements MergePacket {
     this.#leaveFrag0(skb);
     this.#takeNetwork(bytes);
   }
-}
-
-function hasHandler(protocol: number): boolean {
-  return protocol === protocols.PROTOCOL_TCP || protocol === protocols.PROTOCOL_UDP;
 }
 
 /** Those whose handlers are marked INET6_PROTO_GSO_EXTHDR, and hop-by-hop options. */

@@ -86,6 +86,7 @@ function finishTcp(skbs: SkbMemory, held: Held): void {
   const transportBytes = skb.len - networkBytes;
   tcp.setChecksum(u8, at + networkBytes, pseudoHeaderSum(u8, at, isIpv6, PROTOCOL_TCP, transportBytes));
   skb.ipSummed = CHECKSUM.partial;
+  skb.checksumOffset = tcp.OFFSET_CHECKSUM;
   skb.head.gsoType = isIpv6 ? GSO_TYPE.tcpV6 : GSO_TYPE.tcpV4;
   skb.head.gsoFixedId = skbs.era === "6.1" && !isIpv6 && held.isAtomic;
 }
@@ -101,5 +102,6 @@ function finishUdp(skbs: SkbMemory, held: Held, chained: boolean): void {
   }
   udp.setChecksum(u8, at + networkBytes, pseudoHeaderSum(u8, at, isIpv6, PROTOCOL_UDP, transportBytes));
   skb.ipSummed = CHECKSUM.partial;
+  skb.checksumOffset = udp.OFFSET_CHECKSUM;
   skb.head.gsoType = GSO_TYPE.udpL4;
 }

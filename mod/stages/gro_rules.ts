@@ -5,8 +5,9 @@
  * rules themselves are in `wire/merge_rules.ts`, the reading of headers in `gro_headers.ts`. `match()` leaves its verdict in
  * the fields, so that nothing is allocated per packet.
  *
- * Departure: packets other than TCP and UDP are not held. UDP is held as if no socket here asked for it (`udp_gro`), by the
- * rules of 6.1 in every era. Super-packets of UDP are not merged.
+ * Departures: packets other than TCP and UDP are not held. An ESP packet with bytes behind it is left to IP input, which
+ * cuts them off; Linux hands it to the ESP handler, which takes them for its ICV. UDP is held as if no socket here asked for
+ * it (`udp_gro`), by the rules of 6.1 in every era. Super-packets of UDP are not merged.
  *
  * @module
  */
@@ -15,7 +16,7 @@ import { REASON } from "../ledger/schema.ts";
 import { joins } from "../skb/gro_receive.ts";
 import type { Skb } from "../skb/skb.ts";
 import { ETH_HLEN } from "../wire/ethernet.ts";
-import { PROTOCOL_TCP } from "../wire/ip_protocol.ts";
+import { PROTOCOL_ESP, PROTOCOL_TCP } from "../wire/ip_protocol.ts";
 import {
   END,
   isSameFlow,
@@ -45,6 +46,8 @@ export class GroRules implements MergeRules {
   flushReason = REASON.none;
   /** Verdict: the packet may be held, if it does not join. */
   mayHold = false;
+  /** The packet is for the ESP handler, and nothing else is known about it. */
+  isEsp = false;
   /** TCP flags of the packet. */
   tcpFlags = 0;
   /** UDP packets are chained whole. */
@@ -68,8 +71,13 @@ export class GroRules implements MergeRules {
     this.mayMerge = false;
     this.flushReason = REASON.none;
     this.mayHold = false;
+    this.isEsp = false;
     if (!this.headers.readNetwork(skb)) return null;
     if (skb.hasFragList) this.headers.isWhole = false;
+    if (this.headers.protocol === PROTOCOL_ESP) {
+      this.isEsp = this.headers.isWhole;
+      return null;
+    }
     return this.headers.protocol === PROTOCOL_TCP ? this.#matchTcp(skb, bucket) : this.#matchUdp(skb, bucket);
   }
 

@@ -13,7 +13,8 @@
 import { OFFSET_SEQUENCE as ESP_OFFSET_SEQUENCE } from "../esp/framing.ts";
 import { NONE, REASON } from "../ledger/schema.ts";
 import { segment as cutBuffer } from "../skb/segment.ts";
-import { GSO_TYPE, type Skb } from "../skb/skb.ts";
+import type { SegmentFeatures } from "../skb/segment_plan.ts";
+import { CHECKSUM, GSO_TYPE, type Skb } from "../skb/skb.ts";
 import { get32, set32 } from "../wire/bytes.ts";
 import { finish, partialSum, pseudoHeaderSum } from "../wire/checksum.ts";
 import * as ip from "../wire/ip.ts";
@@ -23,7 +24,7 @@ import { Ipv6Extensions } from "../wire/ipv6_extensions.ts";
 import * as tcp from "../wire/tcp.ts";
 import * as udp from "../wire/udp.ts";
 import { segmentPacketList, writeUdpSegment } from "./gso_udp.ts";
-import { type Host, observe, visit } from "./host.ts";
+import { drop, type Host, observe, visit } from "./host.ts";
 
 /** Flags that only the last segment keeps. */
 const LAST_SEGMENT_FLAGS = tcp.FLAG_FIN | tcp.FLAG_PSH;
@@ -47,9 +48,14 @@ export class Gso {
     readonly espHeaderBytes: number,
   ) {}
 
-  /** Cuts `skb` into linear segments, calls `emit` for each in order, and frees `skb`. */
-  segment(skb: Skb, emit: (segment: Skb) => void): void {
-    if (skb.head.gsoType === GSO_TYPE.fragList) return segmentPacketList(this.host, skb, emit);
+  /**
+   * Cuts `skb` for a device of `features`, calls `emit` for each segment in order, and frees `skb`. A buffer whose segments
+   * would need too many fragments is dropped.
+   */
+  segment(skb: Skb, emit: (segment: Skb) => void, features: SegmentFeatures = LINEAR): void {
+    if (skb.head.gsoType === GSO_TYPE.fragList) {
+      return segmentPacketList(this.host, skb, features.scatterGather, emit);
+    }
     visit(this.host, "gso", skb);
     this.#findHeaders(skb);
     const { u8 } = this.host.skbs.memory;
@@ -57,17 +63,18 @@ export class Gso {
     const ownBytes = isUdp ? udp.HEADER_BYTES : tcp.dataOffsetBytes(u8, skb.dataAt + this.#transport);
     const headerBytes = this.#transport + ownBytes;
     const last = Math.ceil((skb.len - headerBytes) / skb.head.gsoSize) - 1;
-    cutBuffer(this.host.skbs, skb, headerBytes, LINEAR, (segment, index, payloadSum) => {
+    const isCut = cutBuffer(this.host.skbs, skb, headerBytes, features, (segment, index, payloadSum) => {
       const step = skb.head.gsoFixedId ? 0 : index;
       if (this.#esp !== NONE) this.#numberEsp(segment, index, step);
       if (this.#ip !== this.#outerIp) this.#writeIp(segment, step);
       if (isUdp) writeUdpSegment(this.host.skbs.memory.u8, segment, this.#ip, this.#transport, payloadSum);
-      else this.#writeTcp(skb, segment, index, index === last, payloadSum);
+      else this.#writeTcp(skb, segment, index, index + Math.max(1, segment.head.gsoSegs) > last, payloadSum);
       skb.owner?.charge(segment);
       observe(this.host, segment);
       emit(segment);
     });
-    this.host.skbs.free(skb, REASON.segmented);
+    if (isCut) this.host.skbs.free(skb, REASON.segmented);
+    else drop(this.host, skb, REASON.tooManyFrags);
   }
 
   #findHeaders(skb: Skb): void {
@@ -122,12 +129,13 @@ export class Gso {
     tcp.setFlags(u8, at, segmentFlags(tcp.flags(u8, at), index, isLast));
     tcp.setChecksum(u8, at, 0);
     const pseudo = pseudoHeaderSum(u8, segment.dataAt + this.#ip, PROTOCOL_TCP, segment.len - this.#transport);
+    if (segment.ipSummed === CHECKSUM.partial) return tcp.setChecksum(u8, at, pseudo);
     tcp.setChecksum(u8, at, finish(partialSum(u8, at, tcp.dataOffsetBytes(u8, at), pseudo) + payloadSum));
   }
 }
 
 /** FIN and PSH stay on the last segment only, CWR on the first only. */
-function segmentFlags(flags: number, index: number, isLast: boolean): number {
+export function segmentFlags(flags: number, index: number, isLast: boolean): number {
   const withoutEnd = isLast ? flags : flags & ~LAST_SEGMENT_FLAGS;
   return index === 0 ? withoutEnd : withoutEnd & ~tcp.FLAG_CWR;
 }

@@ -14,7 +14,7 @@
  */
 
 import { takeListApart } from "../skb/packet_list.ts";
-import type { Skb } from "../skb/skb.ts";
+import { CHECKSUM, type Skb } from "../skb/skb.ts";
 import { finish, partialSum, pseudoHeaderSum } from "../wire/checksum.ts";
 import * as ip from "../wire/ip.ts";
 import { PROTOCOL_UDP } from "../wire/ip_protocol.ts";
@@ -24,7 +24,8 @@ import { type Host, observe, visit } from "./host.ts";
 
 /**
  * Writes length and checksum of the datagram `segment`, whose IP header and UDP header are at these offsets from its data.
- * `payloadSum` is the ones-complement sum of its payload.
+ * `payloadSum` is the ones-complement sum of its payload; where the device is to complete the checksum, it gets the sum of
+ * the pseudo-header.
  */
 export function writeUdpSegment(
   u8: Uint8Array,
@@ -38,22 +39,28 @@ export function writeUdpSegment(
   udp.setLength(u8, at, bytes);
   udp.setChecksum(u8, at, 0);
   const pseudo = pseudoHeaderSum(u8, segment.dataAt + ipOffset, PROTOCOL_UDP, bytes);
+  if (segment.ipSummed === CHECKSUM.partial) return udp.setChecksum(u8, at, pseudo);
   const checksum = finish(partialSum(u8, at, udp.HEADER_BYTES, pseudo) + payloadSum);
   // 0 would say that there is none (RFC 768; CSUM_MANGLED_0).
   udp.setChecksum(u8, at, checksum === 0 ? 0xffff : checksum);
 }
 
 /**
- * Takes `skb`, UDP packets chained whole, apart for a device without scatter-gather, before ESP: its data begins at the IP
- * header. Calls `emit` for each packet in order; the first is `skb` itself.
+ * Takes `skb`, UDP packets chained whole, apart for a device that sends scattered buffers (`scatterGather`) or does not.
+ * Calls `emit` for each packet in order; the first is `skb` itself.
  */
-export function segmentPacketList(host: Host, skb: Skb, emit: (packet: Skb) => void): void {
+export function segmentPacketList(
+  host: Host,
+  skb: Skb,
+  scatterGather: boolean,
+  emit: (packet: Skb) => void,
+): void {
   visit(host, "gso", skb);
   const { skbs } = host;
   const networkBytes = skb.transportHeader - skb.networkHeader;
   const isIpv4 = !ip.isIpv6(skbs.memory.u8, skb.dataAt);
   const firstId = isIpv4 ? ipv4.id(skbs.memory.u8, skb.dataAt) : 0;
-  takeListApart(skbs, skb, networkBytes + udp.HEADER_BYTES, false, (packet, index) => {
+  takeListApart(skbs, skb, networkBytes + udp.HEADER_BYTES, scatterGather, (packet, index) => {
     const { u8 } = skbs.memory;
     ip.setTotalBytes(u8, packet.dataAt, packet.len);
     if (isIpv4) {

@@ -14,6 +14,7 @@ import type { Skb } from "../skb/skb.ts";
 import { type BufferShape, shapeOf } from "../skb/shape.ts";
 import { SkbMemory } from "../skb/skb_memory.ts";
 import type { IngressGate } from "./ingress_gate.ts";
+import { frameBytesAt, framesOnWire } from "./tso.ts";
 
 export { packetsIn } from "../skb/members.ts";
 
@@ -95,9 +96,12 @@ export function drop(host: Host, skb: Skb, reason: number): void {
 
 /**
  * A device has sent the frame of `skb`, its last bit at `tNs`: one `send` event per captured packet that ends in it, the first
- * with the bytes of the frame, the others with none; and one that counts no packet where none ends.
+ * with the bytes of the frame, the others with none; and one that counts no packet where none ends. Of a buffer that the
+ * device has cut, the `index`-th event has the bytes of the `index`-th frame.
  */
-export function writeSend({ ledger }: Host, skb: Skb, tNs: number): void {
+export function writeSend(host: Host, skb: Skb, tNs: number): void {
+  if (skb.isGso) return writeSegments(host, skb, tNs);
+  const { ledger } = host;
   const { id, len, flow } = skb;
   const packets = packetsIn(skb);
   if (packets === 0) {
@@ -107,5 +111,18 @@ export function writeSend({ ledger }: Host, skb: Skb, tNs: number): void {
     const packet = packetAt(skb, i);
     const bytes = i === 0 ? len : 0;
     ledger.writeDevice(tNs, STAGE.nic, EVENT.send, REASON.none, packet, id, bytes, 1, payloadAt(skb, i), flow);
+  }
+}
+
+function writeSegments({ ledger, skbs }: Host, skb: Skb, tNs: number): void {
+  const { id, flow } = skb;
+  const packets = packetsIn(skb);
+  const frames = framesOnWire(skb);
+  for (let i = 0; i < Math.max(frames, packets); i++) {
+    const bytes = i < frames ? frameBytesAt(skbs, skb, i) : 0;
+    const isPacket = i < packets;
+    const packet = isPacket ? packetAt(skb, i) : NONE;
+    const payload = isPacket ? payloadAt(skb, i) : 0;
+    ledger.writeDevice(tNs, STAGE.nic, EVENT.send, REASON.none, packet, id, bytes, Number(isPacket), payload, flow);
   }
 }

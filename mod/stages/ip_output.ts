@@ -2,7 +2,7 @@
  * IP output of finished ESP packets: fragments what may be fragmented and is too large, and puts the Ethernet header on.
  *
  * ip_finish_output (net/ipv4/ip_output.c), ip6_finish_output (net/ipv6/ip6_output.c) and the neighbour's cached header, 4.4
- * and 6.1. What is left to ESP at layer 2 has been held against the MTU in xfrm output.
+ * and 6.1. Aggregates, and what is left to ESP at layer 2, have been held against the MTU before.
  *
  * @module
  */
@@ -30,7 +30,7 @@ export class IpOutput implements Stage {
 
   process(skb: Skb): void {
     visit(this.host, "ip-output", skb);
-    if (skb.len <= this.mtu || skb.espProtocol !== 0) return this.#send(skb);
+    if (skb.len <= this.mtu || skb.isGso || skb.espProtocol !== 0) return this.#send(skb);
     this.#fragmenter.fragment(skb, (fragment) => this.host.cpu.handOn(this.#sendDoor, fragment));
   }
 

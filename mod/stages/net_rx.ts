@@ -1,68 +1,94 @@
 /**
- * NET_RX: polls of the NIC's ring, up to 64 frames each, and GRO's flush at the end of each.
+ * NET_RX: polls everything that has packets to hand up, in the order of a list.
  *
- * linux-datapath 5.2 (net/core/dev.c: net_rx_action, napi_poll, napi_complete_done). A poll that uses its whole budget is
- * followed by another; after 300 packets other softirqs get their turn. One frame is one step.
+ * linux-datapath 5.2, 15.14 (net/core/dev.c: net_rx_action, napi_poll, napi_complete_done). Who is polled, a NIC's ring or a
+ * queue of the CPU, hands up as many packets as its weight; when it had fewer it leaves the list, else it is polled again
+ * behind those that have come meanwhile. After 300 packets other softirqs get their turn. One packet is one step.
  *
  * @module
  */
 
 import { EVENT, NONE, REASON, STAGE } from "../ledger/schema.ts";
 import { SOFTIRQ, type Task } from "../sim/cpu.ts";
-import { receiveFrame } from "./driver_rx.ts";
-import type { Gro } from "./gro.ts";
 import type { Host } from "./host.ts";
-import type { RxRing } from "./rx_ring.ts";
 
 /** Packets per run of NET_RX before it yields (net.core.netdev_budget). */
 const NETDEV_BUDGET = 300;
 
-/** The NET_RX softirq of one CPU with one NIC. */
+/** Something that is polled (struct napi_struct). */
+export interface Napi {
+  /** Packets of one poll at most. */
+  readonly weight: number;
+  /** Hands one packet up; false when there is none. */
+  takeOne(): boolean;
+  /**
+   * A poll is over; `complete` when it found fewer packets than its weight. True when it has to be polled again all the same,
+   * because it was scheduled meanwhile (NAPI_STATE_MISSED, 4.11 and later).
+   */
+  endPoll(complete: boolean): boolean;
+}
+
+/** The NET_RX softirq of one CPU. */
 export class NetRx implements Task {
-  /** The NIC's interrupt is off and the poll is on its way (NAPI_STATE_SCHED). */
-  #scheduled = false;
+  /** Who is polled in this round, the next one first. */
+  #list: Napi[] = [];
+  /** Who was scheduled during this round, and who used up its weight in it (poll_list, repoll). */
+  #scheduled: Napi[] = [];
+  #repoll: Napi[] = [];
   #pollWork = 0;
   #softirqWork = 0;
 
-  constructor(readonly host: Host, readonly ring: RxRing, readonly gro: Gro) {
+  constructor(readonly host: Host) {
     host.cpu.onSoftirq(SOFTIRQ.netRx, this);
-    ring.onArrival = (nowNs) => this.schedule(nowNs);
   }
 
-  /** The NIC's interrupt handler (napi_schedule). */
-  schedule(nowNs: number): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
+  /** `napi`, which is not on the list, has packets (____napi_schedule). */
+  schedule(napi: Napi, nowNs: number): void {
+    this.#scheduled.push(napi);
     this.host.cpu.raise(SOFTIRQ.netRx, nowNs);
   }
 
   step(): boolean {
-    const { ledger, config } = this.host;
-    ledger.stage = STAGE["driver-rx"];
-    if (this.#pollWork < config.napi_weight) {
-      const frame = this.ring.take(ledger.nowNs);
-      if (frame !== undefined) {
-        this.#pollWork += 1;
-        this.gro.receive(receiveFrame(this.host, frame));
-        return true;
-      }
+    const napi = this.#first();
+    if (napi === undefined) return false;
+    if (this.#pollWork < napi.weight && napi.takeOne()) {
+      this.#pollWork += 1;
+      return true;
     }
-    return this.#endPoll();
+    return this.#endPoll(napi);
   }
 
-  #endPoll(): boolean {
-    const { ledger, config, cpu } = this.host;
+  /** Who is polled now; a round that is over is followed by the next. */
+  #first(): Napi | undefined {
+    if (this.#list.length === 0) {
+      this.#list = [...this.#scheduled, ...this.#repoll];
+      this.#scheduled = [];
+      this.#repoll = [];
+    }
+    return this.#list[0];
+  }
+
+  #endPoll(napi: Napi): boolean {
+    const { ledger } = this.host;
     const work = this.#pollWork;
-    const complete = work < config.napi_weight;
+    const complete = work < napi.weight;
     ledger.stage = STAGE.napi;
     ledger.write(EVENT.poll, complete ? REASON.pollEnd : REASON.budget, NONE, NONE, NONE, 0, work, 0);
-    this.gro.endPoll(complete);
+    const goesOn = napi.endPoll(complete);
+    this.#list.shift();
+    if (!complete) this.#repoll.push(napi);
+    else if (goesOn) this.#scheduled.push(napi);
     this.#pollWork = 0;
     this.#softirqWork += work;
-    if (!complete && this.#softirqWork < NETDEV_BUDGET) return true;
+    return this.#goesOn();
+  }
+
+  /** Whether this run of the softirq goes on; one that has used up its budget is followed by another. */
+  #goesOn(): boolean {
+    const isWorkLeft = this.#list.length + this.#scheduled.length + this.#repoll.length > 0;
+    if (isWorkLeft && this.#softirqWork < NETDEV_BUDGET) return true;
     this.#softirqWork = 0;
-    if (complete) this.#scheduled = false;
-    else cpu.raise(SOFTIRQ.netRx, ledger.nowNs);
+    if (isWorkLeft) this.host.cpu.raise(SOFTIRQ.netRx, this.host.ledger.nowNs);
     return false;
   }
 }

@@ -6,6 +6,7 @@ import { tcpFrame } from "../replay/testing.ts";
 import { SOFTIRQ } from "../sim/cpu.ts";
 import { RxFrame, writeFrame } from "../skb/dma.ts";
 import type { Skb } from "../skb/skb.ts";
+import { DeviceNapi } from "./device_napi.ts";
 import { Gro } from "./gro.ts";
 import { NetRx } from "./net_rx.ts";
 import { Qdisc } from "./qdisc.ts";
@@ -27,7 +28,7 @@ Deno.test("NET_RX gives way after 300 packets, at the end of a poll", () => {
     },
   };
   const ring = new RxRing(800);
-  new NetRx(host, ring, new Gro(host, gate));
+  new DeviceNapi(host, new NetRx(host), ring, new Gro(host, gate));
   const bytes = tcpFrame({ payloadBytes: 0 });
   for (let packet = 0; packet < 800; packet++) {
     const frame = new RxFrame();

@@ -1,93 +1,70 @@
 /**
- * Path forward against recordings of Linux 6.1. First the receiving half, poll by poll: how the driver laid each frame out,
- * what GRO made of it, which buffers went up, in which order and of which shape, and what forwarding pulled before xfrm
- * output. Then the whole path: what was inside the ESP packets that left. Ignored where the recordings are missing, and
- * where the model cannot play one.
+ * Path forward, as a run builds it, against recordings of Linux 6.1: what was inside the ESP packets that left. How each frame
+ * was received, merged, forwarded, cut and encrypted, buffer by buffer, is what `validate` compares
+ * (`mod/validate/validation_test.ts`). Ignored where the recordings are missing, and where the model cannot play one.
  */
 
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { ENGINES } from "../crypto/engines.ts";
 import { openEspPacket } from "../esp/esp_packet.ts";
+import type { SecurityAssociation } from "../esp/sa.ts";
 import { inputOf, runOf, type TestRun } from "../replay/testing.ts";
+import { associationOf } from "../validate/recorded_sa.ts";
+import { readRecording, type Recording } from "../validate/recording.ts";
+import { ALL_ROOTS, foldersIn } from "../validate/testing.ts";
 import { ETH_HLEN } from "../wire/ethernet.ts";
 import * as ip from "../wire/ip.ts";
-import * as ipv4 from "../wire/ipv4.ts";
 import { PROTOCOL_ESP } from "../wire/ip_protocol.ts";
+import * as ipv4 from "../wire/ipv4.ts";
 import { innerPackets } from "./testing.ts";
-import type { Row } from "./testing_polls.ts";
-import { playPolls } from "./testing_recorded_polls.ts";
-import { openableSa, readRecordings, type Recording, type Settings, whyLeftOut } from "./testing_recordings.ts";
 
-const recordings = [
-  ...await readRecordings(new URL("../../../shared/oracle/", import.meta.url)),
-  ...await readRecordings(new URL("../../../shared/oracle-2/", import.meta.url)),
-];
-
-const INPUT_COLUMNS = "in_index entry len headlen nr_frags head_frag ip_summed gro_ret".split(" ");
-const SKB_COLUMNS =
-  "len data_len headlen nr_frags has_frag_list frag_list_n gso_size gso_segs gso_type ip_summed head_frag skb_cloned layout"
-    .split(" ");
-
-let comparedValues = 0;
-
-function compareTables(actual: readonly Row[], expected: readonly Row[], columns: readonly string[]): void {
-  const inColumns = (rows: readonly Row[]): string[][] => rows.map((row) => columns.map((name) => row[name] ?? "none"));
-  assertEquals(inColumns(actual), inColumns(expected));
-  comparedValues += expected.length * columns.length;
+const recordings: Recording[] = [];
+for (const folder of ALL_ROOTS.flatMap(foldersIn)) {
+  const recording = await readRecording(folder);
+  if (recording.scenario.path === "forward" && recording.scenario.sa !== undefined) recordings.push(recording);
 }
 
 Deno.test({
-  name: "kernel recordings of GRO and forwarding are there",
+  name: "kernel recordings of forwarding are there",
   ignore: recordings.length === 0,
   fn: () => {},
 });
 
-/** A TUN device hands headers and pages up at once; the pieces of one recording were not of one size. */
-function columnsOf({ tun, tun_iov }: Settings, columns: readonly string[]): readonly string[] {
-  if (tun === undefined) return columns;
-  return columns.filter((name) => name !== "entry" && (name !== "layout" || tun_iov === undefined));
+/** Why what left as ESP cannot be compared, or undefined. */
+function whyLeftOut(recording: Recording): string | undefined {
+  const { queues, sa } = recording.scenario;
+  if (queues) return "queues";
+  if (sa!.length > 1) return "two SAs";
+  return openableSa(recording) === undefined ? "a suite, an encapsulation or padding that is not built" : undefined;
 }
 
-for (const recording of recordings) {
-  const { settings } = recording;
-  Deno.test(`receive of 6.1 as recorded: ${settings.name}`, () => {
-    const { inputs, delivered, forwarded } = playPolls(recording);
-    const deliveredColumns = settings.path === "gro" ? ["inputs", ...SKB_COLUMNS] : SKB_COLUMNS;
-    compareTables(inputs, recording.inputs, columnsOf(settings, INPUT_COLUMNS));
-    compareTables(delivered, recording.delivered, columnsOf(settings, deliveredColumns));
-    if (settings.sa !== undefined) compareTables(forwarded, recording.forwarded, SKB_COLUMNS);
-  });
+/** The SA of a recording, where the model has all that it uses. */
+function openableSa({ scenario: { sa, tfc_pad } }: Recording): SecurityAssociation | undefined {
+  const [recorded] = sa!;
+  return recorded!.mode === "tunnel" && tfc_pad === undefined ? associationOf(recorded!) : undefined;
 }
 
-Deno.test({
-  name: "the recordings of the receiving half say what they should: values by the hundred thousand",
-  ignore: recordings.length === 0,
-  fn: () => assert(comparedValues > 150_000, `${comparedValues}`),
-});
-
-async function playPath(recording: Recording): Promise<TestRun> {
-  const { settings, input, frames } = recording;
-  const { path, gro, rx_layout, nic_rx_csum, mtu } = settings;
-  const testRun = await runOf(inputOf(input, settings.name), "nocopy", [
+async function playPath({ scenario, input, inputFile }: Recording, sa: SecurityAssociation): Promise<TestRun> {
+  const { gro, rx_layout, nic_rx_csum, mtu } = scenario;
+  const testRun = await runOf(inputOf(inputFile, scenario.name), "nocopy", [
     "era=6.1",
     `gro=${gro}`,
-    `gso=${settings.esp_module ? "l2" : gro === "on" ? "xfrm" : "off"}`,
+    `gso=${scenario.esp_module ? "l2" : gro === "on" ? "xfrm" : "off"}`,
     `rx_layout=${rx_layout}`,
     "rx_hash=off",
-    `cipher=${openableSa(recording)!.suite.name}`,
-    `ip=${openableSa(recording)!.outerVersion}`,
+    `cipher=${sa.suite.name}`,
+    `ip=${sa.outerVersion}`,
     `nic_rx_csum=${nic_rx_csum}`,
     `mtu=${mtu}`,
-    `oversize=${path === "forward" ? "drop" : "grow"}`,
+    "oversize=drop",
   ]);
   assertEquals(testRun.run.failures, []);
-  assertEquals(testRun.run.tally.sum({ event: "arrive" }).count, frames.length);
+  assertEquals(testRun.run.tally.sum({ event: "arrive" }).count, input.length);
   return testRun;
 }
 
 /** The packets inside what was sent, to the byte. */
-function compareEsp(recording: Recording, testRun: TestRun): void {
-  const sa = openableSa(recording)!;
+function compareEsp(recording: Recording, testRun: TestRun, sa: SecurityAssociation): void {
   const aead = sa.aead(ENGINES.noble);
   const packets = recording.output.map(({ bytes }) => bytes.subarray(ETH_HLEN))
     .filter((packet) => ip.protocol(packet, 0) === PROTOCOL_ESP);
@@ -101,10 +78,9 @@ function compareEsp(recording: Recording, testRun: TestRun): void {
   }
 }
 
-/** Layer-2 GSO counts ids even with DF; options of the SA that change the outer header are not built. */
-function hasPlainOuterHeader({ settings }: Recording): boolean {
-  const { flags = [] } = settings.sa![0]!;
-  return flags.length === 0 && !settings.name.includes("dont-encap-dscp");
+/** Options of the SA that change the outer header are not built. */
+function hasPlainOuterHeader({ scenario }: Recording): boolean {
+  return (scenario.sa![0]!.flags ?? []).length === 0 && scenario.dont_encap_dscp !== true;
 }
 
 /**
@@ -123,7 +99,8 @@ for (const [reason, left] of Map.groupBy(recordings, whyLeftOut)) {
 }
 
 for (const recording of recordings.filter((each) => whyLeftOut(each) === undefined)) {
-  Deno.test(`forward of 6.1 as recorded: ${recording.settings.name}`, async () => {
-    compareEsp(recording, await playPath(recording));
+  Deno.test(`forward of 6.1 as recorded: ${recording.scenario.name}`, async () => {
+    const sa = openableSa(recording)!;
+    compareEsp(recording, await playPath(recording, sa), sa);
   });
 }

@@ -88,7 +88,7 @@ export class Sender implements Task {
 
   /** The capture shows that the other side of `flow` has received everything in front of `number`. */
   acknowledge(flow: number, number: number): void {
-    this.#tcpSockets.get(flow)?.acknowledge(number);
+    this.#socketOf(flow).acknowledge(number);
   }
 
   /** The other side of `flow` says how large the segments may be that it gets. */
@@ -211,7 +211,7 @@ export class Sender implements Task {
     if (mss !== undefined) socket.limitMss(mss);
     if (isAgain || (flags & tcp.FLAG_ACK) !== 0) socket.sendBare(packet, tcp.FLAG_SYN);
     else socket.sendControl(packet, tcp.FLAG_SYN);
-    socket.nextSequence = first;
+    if (socket.nextSequence !== first) socket.skipTo(first);
     return first;
   }
 

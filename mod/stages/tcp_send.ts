@@ -24,17 +24,12 @@
  */
 
 import { NONE, STAGE } from "../ledger/schema.ts";
-import { headerRelease } from "../skb/clone_ops.ts";
-import type { Skb } from "../skb/skb.ts";
-import * as ip from "../wire/ip.ts";
-import * as tcp from "../wire/tcp.ts";
 import type { Host, Stage } from "./host.ts";
 import type { OutgoingPacket } from "./outgoing.ts";
 import type { SocketTurns, TurnTaker } from "./socket_turns.ts";
-import { TcpBuilder } from "./tcp_build.ts";
-import { distance, type SendMemory, TcpBuffer } from "./tcp_buffer.ts";
-import { keepHeaders, keptBytes } from "./tcp_headers.ts";
-import { addBytes, nameBytes } from "./tcp_members.ts";
+import { distance, type SendMemory, type TcpBuffer } from "./tcp_buffer.ts";
+import { TcpGather } from "./tcp_gather.ts";
+import { nameBytes } from "./tcp_members.ts";
 import { TcpQueue } from "./tcp_queue.ts";
 import { smallQueueLimit } from "./tcp_small_queue.ts";
 import { TcpTransmitter } from "./tcp_transmit.ts";
@@ -66,18 +61,14 @@ export interface SocketParts {
 
 /** One socket. */
 export class TcpSocket implements SendMemory, TurnTaker {
-  /** It waits for its turn already. */
+  /** See {@linkcode TurnTaker}. */
   hasTurn = false;
-  /** Number of the byte that is written next; NONE before the first. */
-  nextSequence: number = NONE;
 
-  readonly #builder: TcpBuilder;
+  readonly #gather: TcpGather;
   readonly #transmitter: TcpTransmitter;
   readonly #queue: TcpQueue;
   /** Memory on its way to the wire. */
   #heldBytes = 0;
-  /** Bytes that the write that goes on may still bring; 0 between two writes. */
-  #writeLeft = 0;
   /** As much is on its way as may be. */
   #isThrottled = false;
   /** The short last buffer waits until something on its way has left. */
@@ -88,24 +79,27 @@ export class TcpSocket implements SendMemory, TurnTaker {
   #acknowledged: number = NONE;
   /** Number behind the last segment that was shorter than the MSS (snd_sml). */
   #shortEnd = 0;
-  /** Largest segment that both sides take, options included (mss_clamp). */
-  #mssLimit = Infinity;
 
   constructor(readonly parts: SocketParts) {
-    const { host, gso, maxSegments, output } = parts;
-    this.#builder = new TcpBuilder(host.skbs, host.config.sendfile, gso ? maxSegments : 1);
-    this.#transmitter = new TcpTransmitter(host, output);
+    const { host, gso, output } = parts;
     this.#queue = new TcpQueue(host.skbs, gso);
+    this.#gather = new TcpGather(parts, this.#queue, this);
+    this.#transmitter = new TcpTransmitter(host, output);
+  }
+
+  /** Number of the byte that is written next; NONE before the first. */
+  get nextSequence(): number {
+    return this.#gather.nextSequence;
   }
 
   /** Gives back what the socket holds itself. */
   release(): void {
-    this.#builder.release();
+    this.#gather.release();
   }
 
   /** A side has said how large segments may be, options included (option of its SYN, TCP_MAXSEG). */
   limitMss(bytes: number): void {
-    this.#mssLimit = Math.min(this.#mssLimit, bytes);
+    this.#gather.limitMss(bytes);
   }
 
   /** Whether the process has to wait before it writes; then `onWritable` is called when it need not any more. */
@@ -116,24 +110,20 @@ export class TcpSocket implements SendMemory, TurnTaker {
 
   /**
    * Takes up to `most` payload bytes of `from`, from byte `at` on, as the next bytes of the stream; returns how many, which may
-   * be 0. A FIN goes with the last of them. Ends where a buffer is full or a write is over, and sends what may be sent.
+   * be 0. Ends where a buffer is full or a write is over, and sends what may be sent.
    */
   write(from: OutgoingPacket, at: number, most: number): number {
-    if (this.#writeLeft === 0) this.#beginWrite(from);
-    const buffer = this.#openBuffer(from);
-    const { skb, mss } = buffer;
-    const goal = this.#builder.sizeGoal(mss);
-    const taken = this.#builder.append(skb, mss, from, at, Math.min(most, this.#writeLeft, goal - skb.len));
-    if (taken > 0) this.#noteBytes(buffer, from, at, taken);
-    if (taken === 0 || skb.len === goal) buffer.isOpen = false;
-    if (this.#writeLeft === 0) this.#finishWrite();
-    else if (!buffer.isOpen) this.push();
+    const taken = this.#gather.write(from, at, most);
+    if (!this.#gather.isWriting) this.#finishWrite();
+    else if (this.#queue.lastUnsent?.isOpen === false) this.push();
     return taken;
   }
 
   /** The write that goes on, if one does, is over. */
   endWrite(): void {
-    if (this.#writeLeft > 0) this.#finishWrite();
+    if (!this.#gather.isWriting) return;
+    this.#gather.endWrite();
+    this.#finishWrite();
   }
 
   /** Nothing more joins the last buffer: what comes next does not follow it. */
@@ -144,25 +134,22 @@ export class TcpSocket implements SendMemory, TurnTaker {
     this.push();
   }
 
-  /** Bytes in front of number `sequence` are missing: the next byte that is written has this number. */
+  /** The next byte that is written has number `sequence`: those in front of it are missing, or a connection begins. */
   skipTo(sequence: number): void {
     this.interrupt();
-    this.nextSequence = sequence;
+    this.#gather.nextSequence = sequence;
   }
 
   /** Sends SYN, or FIN without payload: a buffer that waits to be acknowledged. */
   sendControl(from: OutgoingPacket, flags: number): void {
     this.interrupt();
-    const skb = this.#bareBuffer(from);
-    headerRelease(skb);
-    const buffer = this.#addBuffer(skb, from, 1);
-    this.#addControl(buffer, flags);
+    this.#gather.addControl(from, flags);
     this.push();
   }
 
   /** Sends a segment without payload that is not kept, at once: an acknowledgment, a reset, SYN with ACK. */
   sendBare(from: OutgoingPacket, flags: number = 0): void {
-    this.#transmitter.sendBare(this.#bareBuffer(from), sequenceOf(this.parts.host, from), flags);
+    this.#transmitter.sendBare(this.#gather.bareBuffer(from), this.#gather.sequenceOf(from), flags);
   }
 
   /**
@@ -170,14 +157,10 @@ export class TcpSocket implements SendMemory, TurnTaker {
    * queue are cut where these bytes begin and end; bytes that it does not hold any more are written again.
    */
   sendAgain(from: OutgoingPacket, at: number, bytes: number): void {
-    const first = sequenceOf(this.parts.host, from);
+    const first = this.#gather.sequenceOf(from);
     this.#sendUpTo((first + at + bytes) >>> 0);
     for (let offset = at; offset < at + bytes;) {
-      const left = at + bytes - offset;
-      const sequence = (first + offset) >>> 0;
-      const found = this.#queue.sentFrom(sequence);
-      const gap = found === undefined ? left : Math.min(left, distance(sequence, found.sequence));
-      const buffer = gap > 0 ? this.#rewrite(from, offset, gap) : this.#queue.cutSent(found!, sequence, left);
+      const buffer = this.#bufferOf(from, offset, at + bytes - offset, (first + offset) >>> 0);
       nameBytes(buffer.skb, from, offset, buffer.skb.len, this.parts.gso);
       offset += buffer.skb.len;
       this.#transmitter.send(buffer, from);
@@ -186,7 +169,6 @@ export class TcpSocket implements SendMemory, TurnTaker {
 
   /** The capture shows that everything in front of `number` has been received. */
   acknowledge(number: number): void {
-    if (this.nextSequence === NONE) return;
     if (this.#acknowledged !== NONE && distance(this.#acknowledged, number) <= 0) return;
     this.#acknowledged = number;
     if (this.#canClean()) this.parts.turns.add(this);
@@ -236,79 +218,18 @@ export class TcpSocket implements SendMemory, TurnTaker {
     if (this.#isThrottled || this.#isCorked || this.#canClean()) this.parts.turns.add(this);
   }
 
-  #beginWrite(from: OutgoingPacket): void {
-    this.#writeLeft = this.parts.writeBytes;
-    this.parts.host.ledger.visit(STAGE.socket, from.packet, NONE, 0, 1);
-  }
-
-  /** tcp_push: the last buffer says that the write is over, and waits for others if there is much on its way. */
+  /** What was written may go, unless its short last buffer waits for others because there is much on its way. */
   #finishWrite(): void {
-    this.#writeLeft = 0;
     const last = this.#queue.lastUnsent;
     if (last === undefined) return;
-    last.flags |= tcp.FLAG_PSH;
     this.#isCorked = last.isOpen && this.#queue.firstSent !== undefined && this.#heldBytes > last.skb.truesize;
     this.push();
-  }
-
-  /** The buffer that takes the next bytes: the last one while headers stay as long, else a new one. */
-  #openBuffer(from: OutgoingPacket): TcpBuffer {
-    const last = this.#queue.lastUnsent;
-    if (last !== undefined && last.isOpen && keptBytes(last.skb) === from.headerBytes) return last;
-    if (last !== undefined) last.isOpen = false;
-    const mss = this.#mssOf(from);
-    return this.#addBuffer(this.#builder.newBuffer(mss), from, mss);
-  }
-
-  #addBuffer(skb: Skb, from: OutgoingPacket, mss: number): TcpBuffer {
-    if (this.nextSequence === NONE) this.nextSequence = sequenceOf(this.parts.host, from);
-    skb.flow = from.flow;
-    skb.hash = from.hash;
-    const buffer = new TcpBuffer(this, skb, this.nextSequence, mss);
-    this.#queue.add(buffer);
-    return buffer;
-  }
-
-  /** Path MTU and the other side's limit, less the headers that every segment has (tcp_current_mss). */
-  #mssOf(from: OutgoingPacket): number {
-    const { innerMtu, host } = this.parts;
-    const mtu = ip.isIpv6(host.skbs.memory.u8, from.headers.at) ? innerMtu.ipv6 : innerMtu.ipv4;
-    const optionBytes = from.headerBytes - from.networkBytes - tcp.HEADER_BYTES;
-    return Math.max(1, Math.min(mtu - from.headerBytes, this.#mssLimit - optionBytes));
-  }
-
-  #noteBytes(buffer: TcpBuffer, from: OutgoingPacket, at: number, bytes: number): void {
-    const { host, gso } = this.parts;
-    addBytes(buffer.skb, from, at, bytes, gso);
-    keepHeaders(host.skbs.memory, buffer.skb, from);
-    this.nextSequence = (this.nextSequence + bytes) >>> 0;
-    this.#queue.grow(bytes);
-    this.#writeLeft -= bytes;
-    if (at + bytes < from.payloadBytes || (flagsOf(host, from) & tcp.FLAG_FIN) === 0) return;
-    this.#addControl(buffer, tcp.FLAG_FIN);
-    this.#writeLeft = 0;
-  }
-
-  #addControl(buffer: TcpBuffer, flags: number): void {
-    buffer.flags |= flags;
-    buffer.controlNumbers = 1;
-    buffer.isOpen = false;
-    this.nextSequence = buffer.end;
-  }
-
-  #bareBuffer(from: OutgoingPacket): Skb {
-    const skb = this.#builder.bareBuffer(0);
-    nameBytes(skb, from, 0, 0, false);
-    skb.flow = from.flow;
-    skb.hash = from.hash;
-    keepHeaders(this.parts.host.skbs.memory, skb, from);
-    return skb;
   }
 
   /** Whether `buffer`, the first that waits, need not wait for more bytes. */
   #isDue(buffer: TcpBuffer): boolean {
     if (!buffer.isOpen) return true;
-    if (this.#writeLeft > 0 || this.#isCorked) return false;
+    if (this.#gather.isWriting || this.#isCorked) return false;
     if (!buffer.endsShort || !this.#isNagleHolding()) return true;
     const whole = (buffer.segments - 1) * buffer.mss;
     if (whole > 0) this.#queue.cutUnsent(whole);
@@ -336,18 +257,12 @@ export class TcpSocket implements SendMemory, TurnTaker {
     }
   }
 
-  /** Bytes that the queue does not hold any more: one buffer of them, as if they were written now. */
-  #rewrite(from: OutgoingPacket, at: number, most: number): TcpBuffer {
-    const mss = this.#mssOf(from);
-    const skb = this.#builder.newBuffer(mss);
-    skb.flow = from.flow;
-    skb.hash = from.hash;
-    const goal = Math.min(most, this.#builder.sizeGoal(mss));
-    for (let taken = -1; taken !== 0 && skb.len < goal;) {
-      taken = this.#builder.append(skb, mss, from, at + skb.len, goal - skb.len);
-    }
-    const buffer = new TcpBuffer(this, skb, (sequenceOf(this.parts.host, from) + at) >>> 0, mss);
-    buffer.isOpen = false;
+  /** A buffer of the queue with the bytes from byte `at` of `from` on, which has number `sequence`: `most` at most. */
+  #bufferOf(from: OutgoingPacket, at: number, most: number, sequence: number): TcpBuffer {
+    const found = this.#queue.sentFrom(sequence);
+    const gap = found === undefined ? most : Math.min(most, distance(sequence, found.sequence));
+    if (gap <= 0) return this.#queue.cutSent(found!, sequence, most);
+    const buffer = this.#gather.rewrite(from, at, gap);
     this.#queue.addSent(buffer);
     return buffer;
   }
@@ -361,14 +276,7 @@ export class TcpSocket implements SendMemory, TurnTaker {
 
   /** Frees what has been acknowledged (tcp_clean_rtx_queue). */
   #clean(): void {
+    this.parts.host.ledger.stage = STAGE.socket;
     while (this.#canClean()) this.#queue.dropSent();
   }
-}
-
-function sequenceOf({ skbs }: Host, from: OutgoingPacket): number {
-  return tcp.sequence(skbs.memory.u8, from.headers.at + from.networkBytes);
-}
-
-function flagsOf({ skbs }: Host, from: OutgoingPacket): number {
-  return tcp.flags(skbs.memory.u8, from.headers.at + from.networkBytes);
 }

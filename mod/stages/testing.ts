@@ -20,10 +20,13 @@ import { Engine } from "../sim/engine.ts";
 import { put, reserve } from "../skb/head_ops.ts";
 import { Memory } from "../skb/memory.ts";
 import type { Skb } from "../skb/skb.ts";
+import { rangesOf } from "../validate/skb_row.ts";
 import { ETH_HLEN } from "../wire/ethernet.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import { type Host, skbMemoryFor } from "./host.ts";
 import { IngressGate } from "./ingress_gate.ts";
+
+export { rangesOf } from "../validate/skb_row.ts";
 
 /** `count` segments of one flow in order, `changes[i]` made to the i-th; sequence numbers count what was sent before. */
 export function flowOf(
@@ -43,18 +46,6 @@ export function flowOf(
 export function interleaved(flows: number, count: number, common: TcpFrame = {}): Uint8Array[] {
   const perFlow = Array.from({ length: flows }, (_, i) => flowOf(count, {}, { ...common, sourcePort: 40000 + i }));
   return Array.from({ length: flows * count }, (_, i) => perFlow[i % flows]![Math.floor(i / flows)]!);
-}
-
-/** "0-2 4" for 0, 1, 2, 4. */
-export function rangesOf(packets: readonly number[]): string {
-  const ranges: string[] = [];
-  for (let i = 0; i < packets.length;) {
-    const first = packets[i]!;
-    let last = first;
-    while (packets[++i] === last + 1) last += 1;
-    ranges.push(first === last ? `${first}` : `${first}-${last}`);
-  }
-  return ranges.join(" ");
 }
 
 /** The buffers that the driver made, by skb, with the packets that GRO merged into each. */

@@ -6,6 +6,8 @@
  * raises NET_TX. The ring is advanced to the caller's local time before it is looked at, so that what the link has sent
  * meanwhile is free. While frames wait, the NIC interrupts when half of them have left, for sockets that wait for that.
  *
+ * A NIC that segments (TSO) takes an aggregate in one hand-over and puts its frames on the link one behind the other.
+ *
  * Departures: descriptors become free at the last bit of their frame, without waiting for the driver to clean them up; no
  * byte queue limits. A frame of more fragments than the ring has descriptors is linearized by the driver, as drivers do.
  *
@@ -13,12 +15,13 @@
  */
 
 import { EVENT, REASON, STAGE } from "../ledger/schema.ts";
-import { PS_PER_NS, wireBytes } from "../ledger/units.ts";
+import { PS_PER_NS } from "../ledger/units.ts";
 import type { Actor, Engine } from "../sim/engine.ts";
 import { SOFTIRQ } from "../sim/cpu.ts";
 import { linearize } from "../skb/paged_ops.ts";
 import type { Skb } from "../skb/skb.ts";
 import { type Host, visit, writeSend } from "./host.ts";
+import { wireBytesOf } from "./tso.ts";
 
 const PS_PER_BIT_AT_1_GBPS = 1000;
 
@@ -57,7 +60,8 @@ export class TxNic implements Actor {
     const { ledger } = this.host;
     visit(this.host, "driver-tx", skb);
     this.advance(ledger.nowNs);
-    if (skb.hasFragList || descriptorsOf(skb) > this.slots) linearize(this.host.skbs, skb);
+    const takesFragList = this.host.config.nic_fraglist === "on";
+    if ((skb.hasFragList && !takesFragList) || descriptorsOf(skb) > this.slots) linearize(this.host.skbs, skb);
     const needed = descriptorsOf(skb);
     if (this.isStopped || needed > this.#free) {
       this.#stop(Math.max(needed, Math.ceil(this.slots / 2)));
@@ -66,7 +70,7 @@ export class TxNic implements Actor {
     }
     this.#free -= needed;
     this.#ring.push(skb);
-    const endNs = this.#occupyLink(ledger.nowNs, skb.len);
+    const endNs = this.#occupyLink(ledger.nowNs, wireBytesOf(this.host.skbs, skb));
     this.#ends.push(endNs);
     this.#arm(endNs);
     return true;
@@ -115,13 +119,13 @@ export class TxNic implements Actor {
     this.#first = 0;
   }
 
-  /** The link sends the frame as soon as it is free; returns the time of the last bit, rounded up. */
+  /** The link sends as soon as it is free what takes `bytes` bytes on the wire; returns the time of the last bit, rounded up. */
   #occupyLink(nowNs: number, bytes: number): number {
     if (this.#linkFreeNs < nowNs) {
       this.#linkFreeNs = nowNs;
       this.#linkFreePs = 0;
     }
-    const ps = this.#linkFreePs + Math.round(wireBytes(bytes) * this.#psPerByte);
+    const ps = this.#linkFreePs + Math.round(bytes * this.#psPerByte);
     this.#linkFreeNs += Math.floor(ps / PS_PER_NS);
     this.#linkFreePs = ps % PS_PER_NS;
     return this.#linkFreePs > 0 ? this.#linkFreeNs + 1 : this.#linkFreeNs;
@@ -152,5 +156,7 @@ export class TxNic implements Actor {
 }
 
 function descriptorsOf(skb: Skb): number {
-  return skb.nrFrags + (skb.headlen > 0 ? 1 : 0);
+  let descriptors = skb.nrFrags + (skb.headlen > 0 ? 1 : 0);
+  for (let member = skb.head.fragList; member !== null; member = member.next) descriptors += descriptorsOf(member);
+  return descriptors;
 }

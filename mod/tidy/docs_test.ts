@@ -25,6 +25,16 @@ Deno.test("README.md shows the output of its first command, to the letter", asyn
   assertEquals(README.includes("```text\n" + shown + "\n```"), true, shown);
 });
 
+Deno.test("README.md shows what a local sender costs, to the letter", async () => {
+  const [, args, shown] = README.match(/cli\.ts (compare [^\n]*path=send[^\n]*)\n```\n\n```text\n(.*?)\n```/s)!;
+  const command = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-check", "-R", "cli.ts", ...args!.split(" ")],
+    cwd: ROOT,
+    stderr: "null",
+  });
+  assertEquals(new TextDecoder().decode((await command.output()).stdout).trimEnd(), shown);
+});
+
 for (const script of ["mod/cli/examples/copied_bytes.sh", "mod/cli/examples/slides_table.sh"]) {
   Deno.test(`README.md shows the output of ${script}, to the letter`, async () => {
     const command = new Deno.Command("sh", {

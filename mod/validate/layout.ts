@@ -76,7 +76,6 @@ export function layoutOf(row: TableRow): Layout {
   const dataLen = row.integer("data_len");
   const paged = [...layout.frags, ...layout.members.map(({ len }) => len)].reduce((sum, bytes) => sum + bytes, 0);
   if (paged !== dataLen) throw row.error(`its sizes add up to ${paged} where data_len is ${dataLen}`, "layout");
-  if (layout.frags.includes(0)) throw row.error("a fragment is empty", "layout");
   if (layout.frags.length !== row.integer("nr_frags")) {
     throw row.error("it has other fragments than nr_frags", "layout");
   }
@@ -108,7 +107,7 @@ export interface Rebuilt {
 export function rebuild(skbs: SkbMemory, shape: RecordedShape): Rebuilt {
   const twins: Skb[] = [];
   const skb = buildHead(skbs, shape.headroom, shape.headlen, shape.tailspace, shape.headFrag);
-  for (const bytes of shape.frags) addFrag(skb, skbs.memory.allocate(bytes), 0, bytes);
+  for (const bytes of shape.frags) addPage(skbs, skb, bytes);
   let last: Skb | null = null;
   for (const member of shape.members) {
     const built = buildMember(skbs, member, shape);
@@ -132,8 +131,13 @@ function buildHead(skbs: SkbMemory, headroom: number, headlen: number, tailspace
 
 function buildMember(skbs: SkbMemory, member: MemberShape, shape: RecordedShape): Skb {
   const skb = buildHead(skbs, shape.memberHeadroom, member.headlen, member.tailspace, shape.headFrag);
-  for (const bytes of memberFrags(shape.frags, member)) addFrag(skb, skbs.memory.allocate(bytes), 0, bytes);
+  for (const bytes of memberFrags(shape.frags, member)) addPage(skbs, skb, bytes);
   return skb;
+}
+
+/** GRO may leave a fragment of no bytes. */
+function addPage(skbs: SkbMemory, skb: Skb, bytes: number): void {
+  addFrag(skb, skbs.memory.allocate(Math.max(1, bytes)), 0, bytes);
 }
 
 function memberFrags(headFrags: readonly number[], { len, headlen, nrFrags }: MemberShape): number[] {

@@ -11,8 +11,12 @@
 export const LEFT_OUT = {
   espInput: "ESP input is not built",
   pathReceive: "path receive is not built",
-  pathSend: "path send is not built",
   perCpu: "several CPUs: the order is not repeatable",
+  otherHost: "what the other host sent",
+  corked: "a datagram that was written in parts (MSG_MORE)",
+  timeWait: "an answer in TIME_WAIT, which no socket sends",
+  socketGso: "gso_segs and gso_type of segments that are no aggregate",
+  asWritten: "TCP flags depend on the writes of the process",
   timing: "timing decides the whole path: only stages are compared",
   queues: "asynchronous crypto and busy devices are not built",
   suite: "a cipher suite that is not built",
@@ -30,7 +34,7 @@ export const LEFT_OUT = {
   otherDevice: "a frame of another device: it is not in output.pcap",
   scatterGather: "a device without scatter-gather is not built: it gets linear frames",
   refused: "the driver refused the frame: it comes again",
-  tun: "a TUN device received: its polls are not those of a NIC",
+  pieces: "the pieces in which frames were written to a TUN device are not of one size",
   plain: "forwarding without ESP is not built",
 } as const;
 

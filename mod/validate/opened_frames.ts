@@ -9,7 +9,6 @@ import { ENGINES } from "../crypto/engines.ts";
 import { ESP_HEADER_BYTES } from "../esp/arithmetic.ts";
 import { openEspPacket, type OpenFailure } from "../esp/esp_packet.ts";
 import { EspInsertion } from "../esp/transport.ts";
-import { get32 } from "../wire/bytes.ts";
 import { ETH_HLEN } from "../wire/ethernet.ts";
 import * as ip from "../wire/ip.ts";
 import { PROTOCOL_FRAGMENT, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ip_protocol.ts";
@@ -103,11 +102,11 @@ export function isIdentOf({ inner, headersBytes, sa }: OpenedFrame, ident: strin
 function tunnelIdent(inner: Uint8Array): string {
   const protocol = protocolName(ip.protocol(inner, 0));
   const id = ip.isIpv6(inner, 0) ? "" : ` id=${ipv4.id(inner, 0)}`;
-  return `${protocol}${id}${ports(inner, ip.headerBytes(inner, 0))}`;
+  return `${protocol}${id}${spaced(portsOf(inner, ip.headerBytes(inner, 0)))}`;
 }
 
 function transportIdent(inner: Uint8Array, headersBytes: number): string {
-  return `${protocolName(ip.protocol(inner, 0))}${ports(inner, headersBytes)}`;
+  return `${protocolName(ip.protocol(inner, 0))}${spaced(portsOf(inner, headersBytes))}`;
 }
 
 function protocolName(protocol: number): string {
@@ -116,13 +115,18 @@ function protocolName(protocol: number): string {
   return protocol === PROTOCOL_FRAGMENT ? "frag6" : `protocol ${protocol}`;
 }
 
-function ports(inner: Uint8Array, at: number): string {
-  const protocol = ip.protocol(inner, 0);
-  const isWhole = ip.isIpv6(inner, 0) || !ipv4.isFragment(inner, 0);
-  if (protocol === PROTOCOL_TCP && isWhole && inner.length >= at + tcp.HEADER_BYTES) {
-    const between = `${tcp.sourcePort(inner, at)}>${tcp.destinationPort(inner, at)}`;
-    return ` ${between} seq=${get32(inner, at + 4)}`;
+function spaced(text: string): string {
+  return text === "" ? "" : ` ${text}`;
+}
+
+/** "SPORT>DPORT seq=SEQ" of TCP, "SPORT>DPORT" of UDP; empty for everything else. Transport headers are at `at`. */
+export function portsOf(packet: Uint8Array, at: number): string {
+  const protocol = ip.protocol(packet, 0);
+  const isWhole = ip.isIpv6(packet, 0) || !ipv4.isFragment(packet, 0);
+  if (protocol === PROTOCOL_TCP && isWhole && packet.length >= at + tcp.HEADER_BYTES) {
+    const ports = `${tcp.sourcePort(packet, at)}>${tcp.destinationPort(packet, at)}`;
+    return `${ports} seq=${tcp.sequence(packet, at)}`;
   }
-  if (protocol !== PROTOCOL_UDP || !isWhole || inner.length < at + udp.HEADER_BYTES) return "";
-  return ` ${udp.sourcePort(inner, at)}>${udp.destinationPort(inner, at)}`;
+  if (protocol !== PROTOCOL_UDP || !isWhole || packet.length < at + udp.HEADER_BYTES) return "";
+  return `${udp.sourcePort(packet, at)}>${udp.destinationPort(packet, at)}`;
 }

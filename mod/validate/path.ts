@@ -10,14 +10,15 @@ import * as ipv4 from "../wire/ipv4.ts";
 import { differenceOf } from "./bytes.ts";
 import { Comparison } from "./comparison.ts";
 import { FUSED, isOfPath, probedBytes, recordedBytes } from "./copy_totals.ts";
+import { suiteSizes } from "./esp_output_rows.ts";
 import type { LeftOutReason } from "./left_out.ts";
 import type { PathLog } from "./path_log.ts";
 import { type Reach, reachOf, type Station } from "./path_reach.ts";
-import { playPath } from "./played_path.ts";
+import { ownRows } from "./own_rows.ts";
+import { type PlayedPath, playPath } from "./played_path.ts";
+import { playSent } from "./played_send.ts";
 import type { Recording } from "./recording.ts";
-import type { Scenario } from "./scenario.ts";
 import type { ResultRow } from "./skb_row.ts";
-import type { Table, TableRow } from "./table.ts";
 
 const FRAMES = "output.pcap";
 const COPIES = "expected_copies.csv";
@@ -46,10 +47,10 @@ const DELIVERED: PathTable = { file: "expected.csv", station: "gro", rows: (log)
 const TRAILERS: PathTable = { file: "expected.csv", station: "driver", rows: (log) => log.trailers };
 
 /** Compares all that the whole path decides. */
-export function comparePath(recording: Recording): Comparison {
+export async function comparePath(recording: Recording): Promise<Comparison> {
   const comparison = new Comparison();
   const reach = reachOf(recording);
-  const played = reach.station === "nowhere" ? null : playPath(recording, reach);
+  const played = await play(recording, reach);
   if (played !== null && played.liveBlocks > 0) comparison.fail(`${played.liveBlocks} blocks of memory were not freed`);
   for (const table of tablesOf(recording)) compareTable(recording, table, reach, played?.log ?? null, comparison);
   compareFrames(recording, reach, played?.log ?? null, comparison);
@@ -58,10 +59,17 @@ export function comparePath(recording: Recording): Comparison {
   return comparison;
 }
 
+function play(recording: Recording, reach: Reach): PlayedPath | Promise<PlayedPath> | null {
+  if (reach.station === "nowhere") return null;
+  const sizes = suiteSizes(recording);
+  if (recording.scenario.path === "send" && typeof sizes !== "string") return playSent(recording, sizes);
+  return playPath(recording, reach);
+}
+
 function tablesOf({ tables }: Recording): PathTable[] {
   const isDelivered = tables.get("expected.csv")?.form.name === "delivered";
   const all = [isDelivered ? DELIVERED : TRAILERS, ...TABLES];
-  return all.filter(({ file }) => tables.has(file));
+  return all.filter(({ file }) => (tables.get(file)?.form.path.length ?? 0) > 0);
 }
 
 function isBefore(station: Station, reach: Reach): boolean {
@@ -82,36 +90,27 @@ function compareTable(
   }
   const ours = rows(log);
   const recorded = ownRows(recording, table, comparison);
-  recorded.forEach(({ row, index }, i) => {
-    for (const column of columns) comparison.value(file, index, column, ours[i]?.[column] ?? "", row.text(column));
+  recorded.forEach(({ row, index, reason: rowReason }, i) => {
+    for (const column of columns) {
+      const reason = rowReason ?? whyColumnLeftOut(recording, file, column);
+      if (reason !== undefined) comparison.leaveOut(file, reason, 1);
+      else comparison.value(file, index, column, ours[i]?.[column] ?? "", row.text(column));
+    }
   });
   refuseMore(file, "rows", ours.length, recorded.length, comparison);
 }
 
-/** The rows that the model could have: answers by ICMP leave through another device. */
-function ownRows(
-  { scenario }: Recording,
-  table: Table,
-  comparison: Comparison,
-): { row: TableRow; index: number }[] {
-  const rows = table.rows.map((row, index) => ({ row, index }));
-  const { file, path } = table.form;
-  if (file !== "expected_tx.csv") return rows;
-  return rows.filter(({ row }) => {
-    const reason = row.integer("rc") === 0 ? otherDevice(row, scenario) : "refused";
-    if (reason !== undefined) comparison.leaveOut(file, reason, path.length);
-    return reason === undefined;
-  });
-}
-
-function otherDevice(row: TableRow, { tx_device }: Scenario): LeftOutReason | undefined {
-  return row.text("dev") === tx_device ? undefined : "icmp";
+/** Why a column is left out of tables that are compared. */
+function whyColumnLeftOut({ scenario }: Recording, file: string, column: string): LeftOutReason | undefined {
+  if (column === "layout" && scenario.tun_iov !== undefined) return "pieces";
+  const isOfSocket = scenario.path === "send" && (file === "expected_xfrm_output.csv" || file === "expected_tx.csv");
+  return isOfSocket && (column === "gso_segs" || column === "gso_type") ? "socketGso" : undefined;
 }
 
 /** The frames sent, byte by byte, in order. */
 function compareFrames(recording: Recording, reach: Reach, log: PathLog | null, comparison: Comparison): void {
   const { output, scenario } = recording;
-  if (scenario.path !== "forward") return;
+  if (scenario.path !== "forward" && scenario.path !== "send") return;
   if (log === null || reach.framesReason !== undefined) {
     return comparison.leaveOut(FRAMES, reach.framesReason ?? reach.reason!, output.length);
   }
@@ -143,7 +142,8 @@ function withRecordedId(ours: Uint8Array, recorded: Uint8Array): Uint8Array {
 function compareCopies(recording: Recording, reach: Reach, log: PathLog | null, comparison: Comparison): void {
   const rows = recording.tables.get(COPIES)?.rows.filter(isOfPath);
   if (rows === undefined) return;
-  if (log === null || reach.station !== "driver") return comparison.leaveOut(COPIES, reach.reason!, FUNCTIONS.length);
+  const reason = recording.scenario.path === "send" ? reach.reason ?? "otherHost" : reach.reason;
+  if (log === null || reason !== undefined) return comparison.leaveOut(COPIES, reason!, FUNCTIONS.length);
   for (const name of FUNCTIONS) {
     const where = `sum of ${name} on the path,`;
     comparison.value(COPIES, where, "bytes", probedBytes(log.work, name), recordedBytes(rows, name));
@@ -154,7 +154,7 @@ function compareCopies(recording: Recording, reach: Reach, log: PathLog | null, 
 function pathValues({ tables, scenario, output }: Recording): Map<string, number> {
   const values = new Map<string, number>();
   for (const [file, { form, rows }] of tables) values.set(file, rows.length * form.path.length);
-  if (scenario.path === "forward") values.set(FRAMES, output.length);
+  if (scenario.path === "forward" || scenario.path === "send") values.set(FRAMES, output.length);
   values.set(COPIES, tables.has(COPIES) ? FUNCTIONS.length : 0);
   return values;
 }

@@ -24,11 +24,10 @@ export interface Reach {
 /** How far `recording` can be followed. */
 export function reachOf(recording: Recording): Reach {
   const { scenario } = recording;
-  if (scenario.compare === "per-stage") return stop("nowhere", "timing");
   if (scenario.path === "receive") return stop("nowhere", "pathReceive");
-  if (scenario.path === "send") return stop("nowhere", "pathSend");
   if (scenario.compare === "per-cpu") return stop("nowhere", "perCpu");
-  if ((scenario.rx_layout ?? null) === null) return stop("nowhere", "tun");
+  if (scenario.path === "send") return reachOfSend(recording);
+  if (scenario.compare === "per-stage") return stop("nowhere", "timing");
   if (scenario.path === "gro") return { station: "gro", reason: undefined, framesReason: undefined };
   if (scenario.sa === undefined) return stop("gro", "plain");
   if (scenario.queues) return stop("xfrm-output", "queues");
@@ -39,6 +38,18 @@ export function reachOf(recording: Recording): Reach {
   if (typeof sizes === "string") return stop("xfrm-output", sizes);
   if (scenario.nic_sg === "off") return stop("xfrm-output", "scatterGather");
   return { station: "driver", reason: undefined, framesReason: whyNotComparable(recording) };
+}
+
+function reachOfSend(recording: Recording): Reach {
+  const { scenario } = recording;
+  const { sa } = scenario;
+  if (scenario.writes === undefined || scenario.queues) return stop("nowhere", "timing");
+  if (sa === undefined) return stop("nowhere", "plain");
+  if (sa.some(({ encap }) => encap !== undefined)) return stop("nowhere", "udpEncap");
+  if (scenario.nic_sg === "off") return stop("nowhere", "scatterGather");
+  const sizes = suiteSizes(recording);
+  if (typeof sizes === "string") return stop("nowhere", sizes);
+  return { station: "driver", reason: undefined, framesReason: "asWritten" };
 }
 
 function stop(station: Station, reason: LeftOutReason): Reach {

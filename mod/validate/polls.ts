@@ -1,9 +1,9 @@
 /**
  * The frames of a recording on their way into driver and GRO, poll by poll as they were recorded.
  *
- * One batch is one poll; a batch above the budget of 64 is split, and a poll that ends at the budget is followed by another,
- * which may be empty. The polls are driven from here and not through `napi_weight`. With `gro_flush_timeout` the recorded cut
- * points stand: what is held goes up at the end of a poll where the recording has a buffer that ends there.
+ * One batch is one poll; a batch above the weight of 64 takes several, and a poll that ends at it is followed by another,
+ * which may be empty. A batch is complete before the next one. With `gro_flush_timeout` the recorded cut points stand: what is
+ * held goes up at the end of a poll where the recording has a buffer that ends there.
  *
  * The driver is that of the recordings: `rx_layout` as in `stages/driver_rx.ts`, but for the headroom of `build-skb`, which
  * was NET_SKB_PAD (`driver_headroom`) and not ixgbe's. Where it took several layouts in turn, each has a host of its own over
@@ -15,7 +15,6 @@
 import { LINKTYPE_ETHERNET } from "../capture/mod.ts";
 import type { Config } from "../config/schema.ts";
 import { REASON, STAGE } from "../ledger/schema.ts";
-import { SOFTIRQ, type Task } from "../sim/cpu.ts";
 import type { Engine } from "../sim/engine.ts";
 import { RX_BUFFER_BYTES, RxFrame, writeFrame } from "../skb/dma.ts";
 import { NET_SKB_PAD, PAGE_SIZE } from "../skb/geometry.ts";
@@ -25,112 +24,137 @@ import type { Skb } from "../skb/skb.ts";
 import { receiveFrame } from "../stages/driver_rx.ts";
 import type { Gro } from "../stages/gro.ts";
 import type { Host } from "../stages/host.ts";
+import type { Napi, NetRx } from "../stages/net_rx.ts";
 import { ETH_HLEN } from "../wire/ethernet.ts";
 import { FrameFacts } from "../wire/frame_facts.ts";
 import type { Recording } from "./recording.ts";
 import type { Scenario } from "./scenario.ts";
 import type { TableRow } from "./table.ts";
 
-/** Packets of one poll at most (NAPI_POLL_WEIGHT). */
-const BUDGET = 64;
+/** Packets of one poll at most. */
+const NAPI_POLL_WEIGHT = 64;
 
-/** Which frames a poll takes, and how it ends. */
-export interface Poll {
+/** Frames that are polled together: one napi_schedule(), one poll, more where they are above its weight. */
+export interface Batch {
   readonly first: number;
   readonly count: number;
-  /** It used its whole budget. */
-  readonly isFull: boolean;
-  /** What is held stays (gro_flush_timeout). */
-  readonly keeps: boolean;
 }
 
-/** The polls of a recording; `delivered` are the buffers that came up, with their `inputs` where these are known. */
-export function pollsOf({ scenario, input }: Recording, delivered: readonly TableRow[]): Poll[] {
-  const { batches = [input.length], gro_flush_us } = scenario;
-  const ends = gro_flush_us === undefined ? new Set<number>() : new Set(delivered.map(lastInput));
-  const polls: Poll[] = [];
+/**
+ * A TUN device in the words of a NIC: every write is a poll, no checksum is known, and of what is written in pieces the first
+ * holds the headers. With IFF_NAPI_FRAGS each poll ends without work, so that gro_flush_timeout is not looked at.
+ */
+export function asNic(scenario: Scenario, frames: number): Scenario {
+  const { tun, tun_iov, gro_flush_us, ...rest } = scenario;
+  if (tun === undefined) return scenario;
+  const isLinear = tun === "linear";
+  return {
+    ...rest,
+    tun,
+    rx_layout: isLinear ? "kmalloc" : `hdrsplit:${tun_iov?.length ?? 1}`,
+    nic_rx_csum: "off",
+    batches: Array<number>(frames).fill(1),
+    ...isLinear && gro_flush_us !== undefined ? { gro_flush_us } : {},
+  };
+}
+
+/** The batches of a recording. */
+export function batchesOf({ scenario, input }: Recording): Batch[] {
+  const batches: Batch[] = [];
   let first = 0;
-  for (const batch of batches) {
-    for (let left = Math.min(batch, input.length - first); left >= 0; left -= BUDGET) {
-      const count = Math.min(left, BUDGET);
-      const keeps = gro_flush_us !== undefined && !ends.has(first + count - 1);
-      polls.push({ first, count, isFull: count === BUDGET, keeps });
-      first += count;
-      if (count < BUDGET) break;
-    }
+  for (const size of scenario.batches ?? [input.length]) {
+    const count = Math.min(size, input.length - first);
+    batches.push({ first, count });
+    first += count;
   }
-  return polls;
+  return batches;
 }
 
-/** The last input packet of a delivered buffer: 7 of "0-2 5-7". */
-function lastInput(row: TableRow): number {
-  return Number(/\d+$/.exec(row.text("inputs"))?.[0] ?? -1);
+/**
+ * After which frames a poll flushes GRO, as far as that is recorded: with gro_flush_timeout, where one of the `delivered`
+ * buffers ends; else after all of them.
+ */
+export function flushesOf({ scenario }: Recording, delivered: readonly TableRow[]): (frame: number) => boolean {
+  if (scenario.gro_flush_us === undefined) return () => true;
+  const ends = new Set(delivered.map((row) => Number(/\d+$/.exec(row.text("inputs"))?.[0] ?? -1)));
+  return (frame) => ends.has(frame);
 }
 
-/** Who takes what the polls bring. */
-export interface Receiver {
+/** What a poll needs beside frames. */
+export interface PollParts {
   readonly gro: Gro;
-  /** Is shown each buffer as the driver hands it to GRO. */
-  received(index: number, skb: Skb): void;
+  /** The driver: makes the skb of frame `index`, which it takes over, as `receiveFrame()` does. */
+  readonly receive: (index: number, frame: RxFrame) => Skb;
+  /** Whether a poll whose last frame is `frame` flushes; always unless given. */
+  readonly flushes?: (frame: number) => boolean;
 }
 
-/** Plays polls: a NET_RX of its own. */
-export class Polling implements Task {
-  readonly #hosts: readonly Host[];
+/** The NAPI of a NIC whose frames come batch by batch. */
+export class BatchNapi implements Napi {
+  readonly weight: number = NAPI_POLL_WEIGHT;
   readonly #facts = new FrameFacts();
-  #poll = 0;
-  #taken = 0;
+  #next = 0;
+  #end = 0;
 
-  constructor(
-    readonly host: Host,
-    readonly recording: Recording,
-    readonly polls: readonly Poll[],
-    readonly receiver: Receiver,
-  ) {
-    const layouts = [recording.scenario.rx_layout ?? []].flat() as Config["rx_layout"][];
-    this.#hosts = layouts.map((rx_layout) => ({ ...host, config: { ...host.config, rx_layout } }));
-  }
+  constructor(readonly netRx: NetRx, readonly frames: readonly Uint8Array[], readonly parts: PollParts) {}
 
-  /** Plays all polls, and what they set off. */
-  play(engine: Engine): void {
-    this.host.cpu.onSoftirq(SOFTIRQ.netRx, this);
-    this.host.cpu.raise(SOFTIRQ.netRx, 0);
-    engine.run();
-  }
-
-  /** One frame, or the end of a poll. */
-  step(): boolean {
-    const poll = this.polls[this.#poll];
-    if (poll === undefined) return false;
-    this.host.ledger.stage = STAGE["driver-rx"];
-    if (this.#taken < poll.count) {
-      this.#receive(poll.first + this.#taken);
-      this.#taken += 1;
-      return true;
+  /** Plays the batches, each with all that it sets off before the next. */
+  play(batches: readonly Batch[], engine: Engine): void {
+    for (const { first, count } of batches) {
+      this.#next = first;
+      this.#end = first + count;
+      this.netRx.schedule(this, engine.nowNs);
+      engine.run();
     }
-    if (!poll.keeps) this.receiver.gro.endPoll(!poll.isFull);
-    this.#taken = 0;
-    this.#poll += 1;
-    return this.#poll < this.polls.length;
   }
 
-  #receive(index: number): void {
-    const host = this.#hosts[index % this.#hosts.length]!;
-    const { bytes } = this.recording.input[index]!;
+  takeOne(): boolean {
+    if (this.#next === this.#end) return false;
+    const { gro, receive } = this.parts;
+    gro.host.ledger.stage = STAGE["driver-rx"];
+    const index = this.#next;
+    this.#next += 1;
+    gro.receive(receive(index, this.#arrive(index)));
+    return true;
+  }
+
+  endPoll(complete: boolean): boolean {
+    const { gro, flushes } = this.parts;
+    if (flushes?.(this.#next - 1) ?? true) gro.endPoll(complete);
+    return false;
+  }
+
+  /** The frame in receive buffers, with what a NIC says of it. */
+  #arrive(index: number): RxFrame {
+    const { config, skbs } = this.parts.gro.host;
+    const bytes = this.frames[index]!;
     const frame = new RxFrame();
     const facts = this.#facts;
     facts.read(bytes, 0, bytes.length, bytes.length, LINKTYPE_ETHERNET);
     frame.packet = index;
     frame.payloadBytes = facts.payloadBytes;
-    frame.checksumGood = host.config.nic_rx_csum === "on";
+    frame.checksumGood = config.nic_rx_csum === "on";
     // Ports in a row fill the buckets of GRO one after the other, as Toeplitz hashes need not.
     frame.hash = facts.sourcePort;
-    writeFrame(host.skbs.memory, frame, bytes, 0, bytes.length, bytes.length);
-    const isBuilt = host.config.rx_layout === "build-skb";
-    const received = receiveFrame(host, frame);
-    const skb = isBuilt ? inRecordedBuffer(host, received, this.recording.scenario) : received;
-    this.receiver.received(index, skb);
-    this.receiver.gro.receive(skb);
+    writeFrame(skbs.memory, frame, bytes, 0, bytes.length, bytes.length);
+    return frame;
+  }
+}
+
+/** The driver of a recording. */
+export class RecordedDriver {
+  readonly #hosts: readonly Host[];
+
+  constructor(host: Host, readonly scenario: Scenario) {
+    const layouts = [scenario.rx_layout ?? []].flat() as Config["rx_layout"][];
+    this.#hosts = layouts.map((rx_layout) => ({ ...host, config: { ...host.config, rx_layout } }));
+  }
+
+  /** Makes the skb of frame `index`, which it takes over. */
+  receive(index: number, frame: RxFrame): Skb {
+    const host = this.#hosts[index % this.#hosts.length]!;
+    const skb = receiveFrame(host, frame);
+    return host.config.rx_layout === "build-skb" ? inRecordedBuffer(host, skb, this.scenario) : skb;
   }
 }
 

@@ -47,6 +47,8 @@ export interface Recording {
   readonly tables: ReadonlyMap<string, Table>;
   /** Frames that arrived (Ethernet); of path `send` the packets that entered xfrm output (raw IP). */
   readonly input: readonly RecordedPacket[];
+  /** The file that `input` was read from, empty where there is none; not to be written. */
+  readonly inputFile: Uint8Array;
   /** What was inside the ESP frames that arrived, in ESP sequence order (raw IP); empty but on path `receive`. */
   readonly inner: readonly RecordedPacket[];
   /** Of `gro` and `receive` the packets that were delivered, cut; of `forward` and `send` the frames sent (Ethernet). */
@@ -81,6 +83,7 @@ export async function readRecording(folder: RecordingFolder): Promise<Recording>
     scenario,
     tables,
     input: await reader.packets("input.pcap"),
+    inputFile: await reader.bytes("input.pcap"),
     inner: await reader.packets("inner.pcap"),
     output: await reader.packets("output.pcap"),
   };
@@ -129,13 +132,18 @@ class FolderReader {
     }
   }
 
+  /** The bytes of a file; none where it is not there. */
+  async bytes(file: string): Promise<Uint8Array> {
+    const found = this.#find(file);
+    return found === undefined ? new Uint8Array(0) : await this.folder.read(found);
+  }
+
   /** All packets of a capture; none where it is not there. */
   async packets(file: string): Promise<RecordedPacket[]> {
-    const found = this.#find(file);
-    if (found === undefined) return [];
+    if (!this.has(file)) return [];
     const packets: RecordedPacket[] = [];
     try {
-      const reader = await openCapture(sourceOfBytes(await this.folder.read(found)), file);
+      const reader = await openCapture(sourceOfBytes(await this.bytes(file)), file);
       const packet = new CapturePacket();
       while (await reader.fill()) {
         while (reader.next(packet)) {

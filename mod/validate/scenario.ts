@@ -51,10 +51,12 @@ export interface Scenario {
   /** esp4_offload and esp6_offload were loaded before the SA was made. */
   readonly esp_module?: boolean;
   readonly gro?: "on" | "off";
-  /** A list is taken in turn, frame by frame; null or missing where a TUN device received. */
-  readonly rx_layout?: string | readonly string[] | null;
-  /** How a TUN device received. */
-  readonly tun?: string;
+  /** A list is taken in turn, frame by frame; missing where a TUN device received. */
+  readonly rx_layout?: string | readonly string[];
+  /** How a TUN device received instead of a NIC: `linear` (IFF_NAPI) or `frags` (IFF_NAPI_FRAGS). */
+  readonly tun?: "linear" | "frags";
+  /** Lengths of the pieces, the last one not counted, in which each frame was written to a TUN device. */
+  readonly tun_iov?: readonly number[];
   readonly rx_hash?: boolean;
   readonly nic_rx_csum?: "on" | "off";
   /** Bytes from the start of a received frame to its payload. */
@@ -80,6 +82,10 @@ export interface Scenario {
   readonly encap?: string;
   /** Extended sequence numbers. */
   readonly esn?: boolean;
+  /** Path `send`: each packet of `input.pcap` may be played as one write of the process. */
+  readonly writes?: "as-recorded";
+  /** What the process sent; of UDP the sizes of the datagrams, a list for one that was written in parts. */
+  readonly traffic?: { readonly proto?: string; readonly sizes?: readonly unknown[] };
   /** TFC padding of the SA, in bytes. */
   readonly tfc_pad?: number;
   /** The outer header does not get the DSCP of the inner one. */
@@ -112,7 +118,6 @@ const hex = matching(/^(0x([0-9a-f]{2})*)?$/, "hexadecimal bytes, 0x in front");
 const LAYOUT = /^(page-frag|build-skb|virtio|netdev-linear|kmalloc|napi-linear|(frags|hdrsplit):([1-9]|1[0-7]))$/;
 const layout = matching(LAYOUT, "an rx_layout");
 const layouts: Check = (value) => {
-  if (value === null) return undefined;
   return Array.isArray(value) ? value.length === 0 ? "an rx_layout" : listOf(layout)(value) : layout(value);
 };
 
@@ -165,7 +170,7 @@ const KEYS: Readonly<Record<string, Check>> = {
   gro_max_size: integer,
   defer_hard_irqs: integer,
   tap: text,
-  tun: text,
+  tun: oneOf("linear", "frags"),
   tun_iov: listOf(integer),
   tx_device: text,
   nic_sg: onOff,
@@ -184,7 +189,9 @@ const KEYS: Readonly<Record<string, Check>> = {
   tfc_pad: integer,
   dont_encap_dscp: boolean,
   udp_gro_socket: boolean,
-  traffic: anything,
+  traffic: (value) =>
+    isObject(value) && Array.isArray(value["sizes"] ?? []) ? undefined : "an object with proto, sizes",
+  writes: oneOf("as-recorded"),
   max_segment: integer,
   tx_fault: anything,
   tx_fault_ends: anything,

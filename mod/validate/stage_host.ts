@@ -84,15 +84,35 @@ class WorkFold implements Fold {
   }
 }
 
-/** A host under the settings of a recording. */
+/** A ledger without prices that knows what happened since somebody last asked. */
+export class WorkLedger {
+  readonly ledger: Ledger;
+  readonly #fold = new WorkFold();
+
+  /** `folds` read the rows too. */
+  constructor(folds: readonly Fold[] = []) {
+    this.ledger = new Ledger(() => 0, [this.#fold, ...folds]);
+  }
+
+  /** What happened since this was last called. */
+  takeWork(): Work {
+    this.ledger.finish();
+    const { work } = this.#fold;
+    this.#fold.work = new Work();
+    return work;
+  }
+}
+
+/** A host under the settings of a recording, for stages that are driven alone. */
 export class StageHost {
   readonly host: Host;
   readonly engine: Engine = new Engine();
-  readonly #fold = new WorkFold();
+  readonly works: WorkLedger;
 
   /** `sets` are `key=value` settings on top of what the recorded kernel did; `folds` read the rows too. */
   constructor(scenario: Scenario, sets: readonly string[] = [], folds: readonly Fold[] = []) {
-    const ledger = new Ledger(() => 0, [this.#fold, ...folds]);
+    this.works = new WorkLedger(folds);
+    const { ledger } = this.works;
     const config = configOf(scenario, sets);
     this.host = {
       config,
@@ -106,10 +126,7 @@ export class StageHost {
 
   /** What happened since this was last called. */
   takeWork(): Work {
-    this.host.ledger.finish();
-    const { work } = this.#fold;
-    this.#fold.work = new Work();
-    return work;
+    return this.works.takeWork();
   }
 
   /** Blocks of memory in use: 0 when everything was given back. */
@@ -119,7 +136,7 @@ export class StageHost {
 }
 
 /** What the kernel of a recording did, as a configuration. Throws RecordingError for a setting that none can have. */
-function configOf(scenario: Scenario, sets: readonly string[]): Config {
+export function configOf(scenario: Scenario, sets: readonly string[]): Config {
   try {
     return resolveConfig({ preset: presetOf(scenario), sets }).config;
   } catch (error) {

@@ -51,7 +51,7 @@ export const VALIDATION_COLUMNS: readonly Column<Validation>[] = [
 export async function validate(folder: RecordingFolder): Promise<Validation> {
   try {
     const recording = await readRecording(folder);
-    const views = [compareStages(recording), comparePath(recording)];
+    const views = [compareStages(recording), await comparePath(recording)];
     const { name, compare } = recording.scenario;
     return validationOf(name, compare, views);
   } catch (error) {

@@ -34,14 +34,32 @@ Deno.test("validate() finds no difference in the shipped recordings, and compare
 });
 
 const ALL = ALL_ROOTS.flatMap(foldersIn);
+/** A page of a socket's pool was used again from its start, because what was in it had been acknowledged meanwhile. */
+const PAGE_USED_AGAIN = [
+  "esn-tx-tunnel-gcm256-nooffload",
+  "esp-tx-tunnel-null-nooffload-gsoon",
+  "esp-tx-tunnel-nullsha256-nooffload-gsooff",
+  "esp-tx-tunnel-nullsha256-nooffload-gsoon",
+];
+
+/** Lets sockets send again what a recorded host sent, as the shipped recordings do. */
+function withWrites(folder: RecordingFolder): Promise<RecordingFolder> {
+  if (PAGE_USED_AGAIN.includes(folder.name)) return Promise.resolve(folder);
+  const add = (text: string): string => {
+    const scenario = JSON.parse(text);
+    return JSON.stringify(scenario.path === "send" ? { ...scenario, writes: "as-recorded" } : scenario);
+  };
+  return changed(folder, { "scenario.json": add });
+}
 
 Deno.test({
   name: "validate() finds no difference in all recordings there are, and compares values by the hundred thousand",
   ignore: ALL.length === 0,
   async fn() {
-    const rows = await validateAll(ALL);
+    const rows: Validation[] = [];
+    for (const folder of ALL) rows.push(await validate(await withWrites(folder)));
     assertEquals(bad(rows), []);
-    assert(total(rows, ({ compared }) => compared) > 550_000);
+    assert(total(rows, ({ compared }) => compared) > 680_000);
   },
 });
 
@@ -107,8 +125,6 @@ Deno.test("validate() counts every value: what is compared and what is left out 
   const { compared, notCompared, reason } = await validate(shipped("fwd-esp-gcm256-mtu-exceeded"));
   assert(compared! > 0 && notCompared! > 0);
   assertEquals(reason, [LEFT_OUT.otherDevice, LEFT_OUT.icmp].join("; "));
-  const rx = await validate(shipped("gro-tun-napi-linear"));
-  assertEquals([rx.compared, rx.reason], [0, LEFT_OUT.tun]);
 });
 
 Deno.test("validate() says of a damaged recording what is wrong, and does not take it for a good one", async () => {

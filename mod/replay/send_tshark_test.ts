@@ -1,0 +1,84 @@
+/** A second implementation as judge of path send: tshark decrypts what left, and finds a TCP stream without a flaw in it. */
+
+import { assertEquals } from "@std/assert";
+import { LINKTYPE_ETHERNET, PcapWriter } from "../capture/mod.ts";
+import { canRun } from "../capture/testing_tools.ts";
+import { saTableLines } from "../esp/sa_table.ts";
+import { inputOf, runOf, type TestRun } from "./testing.ts";
+
+const FIXTURES = new URL("../../fixtures/", import.meta.url);
+const HAS_TSHARK = canRun("tshark");
+const FIELDS = ["esp.icv_good", "tcp.checksum.status", "tcp.analysis.flags", "ip.checksum.status"];
+/** tshark says 1 of what it has verified. */
+const GOOD = "1";
+
+function writeFrames(path: string, { sent }: TestRun): void {
+  using file = Deno.openSync(path, { write: true, create: true, truncate: true });
+  const writer = new PcapWriter(
+    (bytes) => {
+      for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
+    },
+    LINKTYPE_ETHERNET,
+    0n,
+  );
+  for (const { tNs, bytes } of sent) writer.write(tNs, bytes, 0, bytes.length);
+  writer.flush();
+}
+
+/** What tshark says of each frame, the innermost of each field. */
+function judgement(path: string, { run }: TestRun): string[][] {
+  const settings = [
+    "esp.enable_encryption_decode:TRUE",
+    "esp.enable_authentication_check:TRUE",
+    "tcp.check_checksum:TRUE",
+    "ip.check_checksum:TRUE",
+    ...saTableLines(run.sa).map((line) => `uat:esp_sa:${line}`),
+  ];
+  const fields = FIELDS.flatMap((field) => ["-e", field]);
+  const args = [
+    "-r",
+    path,
+    "-n",
+    "-T",
+    "fields",
+    "-E",
+    "occurrence=l",
+    ...fields,
+    ...settings.flatMap((set) => ["-o", set]),
+  ];
+  const { stdout } = new Deno.Command("tshark", { args, stderr: "null" }).outputSync();
+  return new TextDecoder().decode(stdout).replace(/\n$/, "").split("\n").map((line) => line.split("\t"));
+}
+
+for (
+  const [version, preset, ...sets] of [
+    [4, "linux-4.4"],
+    [4, "linux-6.1", "mode=tunnel"],
+    [4, "linux-6.1-module"],
+    [4, "linux-6.1-module", "mode=tunnel", "ip=6"],
+    [4, "nocopy-gro-gso", "mode=tunnel", "sendfile=on"],
+    [6, "linux-4.4", "mode=tunnel"],
+    [6, "linux-6.1-module"],
+  ] as const
+) {
+  Deno.test({
+    name: `tshark finds a whole TCP stream in what path send sent, IPv${version} (${[preset, ...sets].join(" ")})`,
+    ignore: !HAS_TSHARK,
+    fn: async () => {
+      const file = `bulk-tcp-ipv${version}.pcap`;
+      const input = inputOf(await Deno.readFile(new URL(file, FIXTURES)), file);
+      const testRun = await runOf(input, preset, ["path=send", ...sets], { check: false });
+      const path = await Deno.makeTempFile({ suffix: ".pcap" });
+      try {
+        writeFrames(path, testRun);
+        const rows = judgement(path, testRun);
+        assertEquals(rows.length, testRun.sent.length);
+        const flawed = rows.filter(([icv, checksum, analysis]) => icv !== GOOD || checksum !== GOOD || analysis !== "");
+        assertEquals(flawed.slice(0, 3), []);
+        assertEquals(rows.filter(([, , , header]) => header !== "" && header !== GOOD), []);
+      } finally {
+        await Deno.remove(path);
+      }
+    },
+  });
+}
