@@ -46,8 +46,13 @@ import type { PathParts } from "./forward_path.ts";
 /** A receiver, built. */
 export interface ReceivePath {
   readonly host: Host;
+  readonly netRx: NetRx;
   readonly ring: RxRing;
+  /** The GRO state of NIC 0. */
+  readonly gro: Gro;
   readonly espInput: EspInput;
+  /** The second pass of GRO. */
+  readonly cells: GroCells;
   /** Takes packets that come up as ESP, and packets that come up in the clear. */
   readonly outer: NetifReceive;
   readonly inner: NetifReceive;
@@ -98,8 +103,11 @@ export function buildReceivePath(parts: PathParts): ReceivePath {
   const queued = (): number => (egress?.qdisc.length ?? 0) + queues.reduce((sum, { length }) => sum + length, 0);
   return {
     host,
+    netRx,
     ring,
+    gro,
     espInput,
+    cells,
     outer,
     inner,
     localIn,

@@ -67,6 +67,15 @@ const RUNS: [string, string, string[]][] = [
   ["re-cut, frames lost at a full ring", "nocopy-gro", ["oversize=mss", "pace=rate:20", "rx_ring=8", "mtu=700"]],
   ["segments lost at a full queue", "nocopy", ["pace=line", "link_gbps=1", "tx_ring=4", "qdisc_limit=20"]],
   ["three passes as stamped", "nocopy-gro", ["pace=capture*8", "repeat=3", "rx_ring=16", "gso=l2"]],
+  ["a receiver of 4.4", "linux-4.4", ["path=receive", "local=0.0.0.0/0"]],
+  ["a receiver of 6.1, tapped", "linux-6.1", ["path=receive", "tap=packet-socket", "rx_layout=kmalloc", "repeat=2"]],
+  ["a receiver in transport mode", "linux-6.1", ["path=receive", "mode=transport"]],
+  ["a receiver that forwards, frames lost", "linux-6.1-module", [
+    ...["path=receive", "then=forward", "pace=rate:20", "rx_ring=8", "nic_tso=off"],
+  ]],
+  ["a receiver that forwards to a slow link", "linux-6.1", [
+    ...["path=receive", "then=forward", "link_gbps=0.2", "tx_ring=40", "qdisc_limit=20"],
+  ]],
 ];
 
 for (const [name, preset, sets] of RUNS) {

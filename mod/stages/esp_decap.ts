@@ -37,9 +37,11 @@ const ECN_CE = 0x03;
 
 /** Takes ESP off packets whose data begin at their ESP header, one at a time. */
 export class EspDecap {
+  /** Next header of the packet that was unpacked last. */
+  nextHeader = 0;
+
   readonly #trailer = new Uint8Array(ESP_TRAILER_BYTES);
   readonly #extensions = new Ipv6Extensions();
-  #nextHeader = 0;
 
   constructor(readonly host: Host) {}
 
@@ -51,10 +53,10 @@ export class EspDecap {
     gather(skbs, skb, skb.len - sa.icvBytes - ESP_TRAILER_BYTES, ESP_TRAILER_BYTES, trailer);
     const cutBytes = trailer[0]! + ESP_TRAILER_BYTES + sa.icvBytes;
     if (cutBytes >= skb.len - headerBytes) return REASON.padLength;
-    this.#nextHeader = trailer[1]!;
+    this.nextHeader = trailer[1]!;
     trim(skbs, skb, skb.len - cutBytes);
     pull(skb, headerBytes);
-    return this.#nextHeader === PROTOCOL_NONE ? REASON.dummy : NONE;
+    return this.nextHeader === PROTOCOL_NONE ? REASON.dummy : NONE;
   }
 
   /** What `removeEsp()` has left becomes the packet that was protected. The reason to drop it, or NONE. */
@@ -66,8 +68,8 @@ export class EspDecap {
 
   #restoreTunnelled(skb: Skb): number {
     const { skbs } = this.host;
-    const isIpv6 = this.#nextHeader === PROTOCOL_IPV6;
-    if (!isIpv6 && this.#nextHeader !== PROTOCOL_IPIP) return REASON.notTunnelled;
+    const isIpv6 = this.nextHeader === PROTOCOL_IPV6;
+    if (!isIpv6 && this.nextHeader !== PROTOCOL_IPIP) return REASON.notTunnelled;
     if (!mayPull(skbs, skb, isIpv6 ? ipv6.HEADER_BYTES : ipv4.HEADER_BYTES)) return REASON.notTunnelled;
     unclone(skbs, skb);
     const { u8 } = skbs.memory;
@@ -86,7 +88,7 @@ export class EspDecap {
     const { u8 } = skbs.memory;
     const protocolOffset = this.#protocolOffset(u8, skb);
     pushMovedHeader(skbs, skb, skb.transportHeader - skb.networkHeader);
-    writeTransportHeader(u8, skb.dataAt, protocolOffset, this.#nextHeader, skb.len);
+    writeTransportHeader(u8, skb.dataAt, protocolOffset, this.nextHeader, skb.len);
   }
 
   /** Offset from the IP header of the byte that says that ESP follows. */

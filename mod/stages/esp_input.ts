@@ -50,11 +50,11 @@ export interface ClearStages {
 
 /** Receives ESP packets of one host. */
 export class EspInput implements Stage {
-  readonly #decap: EspDecap;
+  readonly decap: EspDecap;
   readonly #scratch = new Uint8Array(SCRATCH_BYTES);
 
   constructor(readonly host: Host, readonly table: InboundTable, readonly next: ClearStages) {
-    this.#decap = new EspDecap(host);
+    this.decap = new EspDecap(host);
   }
 
   /** Takes a packet from IP input: its data begin at the ESP header, and its network header is that of IP. */
@@ -150,10 +150,10 @@ export class EspInput implements Stage {
 
   /** From esp_input_done2 on: the sequence number counts as received once the packet makes sense. */
   #unpack(skb: Skb, { sa, window }: InboundAssociation, sequence: number): number {
-    const refusal = this.#decap.removeEsp(skb, sa);
+    const refusal = this.decap.removeEsp(skb, sa);
     if (refusal !== NONE) return refusal;
     window.advance(sequence);
-    const misfit = this.#decap.restore(skb, sa);
+    const misfit = this.decap.restore(skb, sa);
     return misfit === NONE ? REASON.none : misfit;
   }
 }

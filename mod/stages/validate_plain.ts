@@ -6,13 +6,13 @@
  * aggregate goes to a NIC that segments TCP as it is, if it has no frag_list or the NIC takes one; else software cuts it: by
  * reference where the NIC sends scattered buffers, copying where it does not.
  *
- * Departures: the NIC fills in transport checksums (`nic_tx_csum` is not built). It does not repeat IPv4 ids
+ * Departures: in a run the NIC fills in transport checksums (`nic_tx_csum` is not built). It does not repeat IPv4 ids
  * (tx-tcp-mangleid-segmentation is off, as drivers have it), nor segment UDP.
  *
  * @module
  */
 
-import type { Config } from "../config/schema.ts";
+import { checksumHelp } from "../skb/checksum_help.ts";
 import { linearize } from "../skb/paged_ops.ts";
 import type { SegmentFeatures } from "../skb/segment_plan.ts";
 import { CHECKSUM, GSO_TYPE, type Skb } from "../skb/skb.ts";
@@ -28,8 +28,13 @@ export class ValidatePlain implements TransmitValidator {
   readonly #tso: boolean;
   readonly #fragList: boolean;
 
-  constructor(readonly host: Host, readonly gso: Gso) {
-    const { nic_sg, nic_tso, nic_fraglist } = host.config as Pick<Config, "nic_sg" | "nic_tso" | "nic_fraglist">;
+  constructor(
+    readonly host: Host,
+    readonly gso: Gso,
+    /** The device fills in transport checksums. */
+    readonly checksumOffload: boolean = true,
+  ) {
+    const { nic_sg, nic_tso, nic_fraglist } = host.config;
     this.#scatterGather = nic_sg === "on";
     // A device that does not gather cannot segment either (netdev_fix_features).
     this.#tso = nic_tso === "on" && this.#scatterGather;
@@ -46,6 +51,7 @@ export class ValidatePlain implements TransmitValidator {
   finish(skb: Skb): void {
     const cannotGather = skb.nrFrags > 0 && !this.#scatterGather;
     if (cannotGather || (skb.hasFragList && !this.#fragList)) linearize(this.host.skbs, skb);
+    if (skb.ipSummed === CHECKSUM.partial && !this.checksumOffload) checksumHelp(this.host.skbs, skb);
   }
 
   #needsGso(skb: Skb): boolean {
@@ -60,6 +66,7 @@ export class ValidatePlain implements TransmitValidator {
   }
 
   #featuresFor(skb: Skb): SegmentFeatures {
-    return { scatterGather: this.#scatterGather, checksumOffload: true, fragListOffload: this.#segments(skb) };
+    const { checksumOffload } = this;
+    return { scatterGather: this.#scatterGather, checksumOffload, fragListOffload: this.#segments(skb) };
   }
 }

@@ -37,14 +37,14 @@ export function compareEspOutputRows(recording: Recording, comparison: Compariso
   if (table === undefined) return total;
   const sizes = recording.scenario.tfc_pad === undefined ? suiteSizes(recording) : "tfc";
   if (typeof sizes === "string") {
-    comparison.leaveOut(FILE, sizes, table.rows.length * table.form.stage.length);
+    comparison.leaveOut(FILE, sizes, table.rows.length * table.results("stage").length);
     return sizes;
   }
   const stages = new StageHost(recording.scenario);
   const transform = new EspTransform(stages.host, new SizedAssociation(sizes, recording.scenario.sa![0]!), null);
   table.rows.forEach((row, index) => {
     const ours = trailerOf(stages, transform, row, total);
-    for (const column of table.form.stage) comparison.value(FILE, index, column, ours[column]!, row.text(column));
+    for (const column of table.results("stage")) comparison.value(FILE, index, column, ours[column]!, row.text(column));
   });
   transform.release();
   if (stages.liveBlocks > 0) comparison.fail(`${FILE}: ${stages.liveBlocks} blocks of memory were not freed`);

@@ -9,8 +9,7 @@
 
 /** What is said of values that are left out, by the name of the reason. */
 export const LEFT_OUT = {
-  espInput: "ESP input is not built",
-  pathReceive: "path receive is not built",
+  hostHead: "the head of a buffer that a host received is not recorded",
   perCpu: "several CPUs: the order is not repeatable",
   otherHost: "what the other host sent",
   corked: "a datagram that was written in parts (MSG_MORE)",

@@ -24,13 +24,14 @@ export interface OwnRow {
 
 /** The rows that the model has; the values of the others are left out of `comparison`. */
 export function ownRows(recording: Recording, table: Table, comparison: Comparison): OwnRow[] {
-  const { file, path } = table.form;
+  const { file } = table.form;
+  const columns = table.results("path").length;
   const sender = recording.scenario.path === "send" ? new RecordedSender(recording) : null;
   const own: OwnRow[] = [];
   table.rows.forEach((row, index) => {
     const foreign = whyForeign(recording, file, row) ?? sender?.whyForeign(file, row);
     if (foreign === undefined) own.push({ row, index, reason: sender?.whyLeftOut(file, row, own.length) });
-    else comparison.leaveOut(file, foreign, path.length);
+    else comparison.leaveOut(file, foreign, columns);
   });
   return own;
 }

@@ -16,8 +16,10 @@ import type { PathLog } from "./path_log.ts";
 import { type Reach, reachOf, type Station } from "./path_reach.ts";
 import { ownRows } from "./own_rows.ts";
 import { type PlayedPath, playPath } from "./played_path.ts";
+import { playReceived } from "./played_receive.ts";
 import { playSent } from "./played_send.ts";
 import type { Recording } from "./recording.ts";
+import type { Scenario } from "./scenario.ts";
 import type { ResultRow } from "./skb_row.ts";
 
 const FRAMES = "output.pcap";
@@ -35,16 +37,23 @@ interface PathTable {
   readonly rows: (log: PathLog) => readonly ResultRow[];
 }
 
-const TABLES: readonly PathTable[] = [
-  { file: "expected_inputs.csv", station: "gro", rows: (log) => log.inputs },
-  { file: "expected_gro.csv", station: "gro", rows: (log) => log.delivered },
+const INPUTS: PathTable = { file: "expected_inputs.csv", station: "gro", rows: (log) => log.inputs };
+const DELIVERED: PathTable = { file: "expected.csv", station: "gro", rows: (log) => log.delivered };
+const ESP_INPUTS: PathTable = { file: "expected_esp_rx.csv", station: "gro", rows: (log) => log.espInputs };
+const OUTPUT: readonly PathTable[] = [
   { file: "expected_xfrm_output.csv", station: "xfrm-output", rows: (log) => log.forwarded },
   { file: "expected_gso.csv", station: "driver", rows: (log) => log.segmented },
+  { file: "expected.csv", station: "driver", rows: (log) => log.trailers },
   { file: "expected_tx.csv", station: "driver", rows: (log) => log.sent },
-  { file: "expected_esp_rx.csv", station: "driver", rows: () => [] },
 ];
-const DELIVERED: PathTable = { file: "expected.csv", station: "gro", rows: (log) => log.delivered };
-const TRAILERS: PathTable = { file: "expected.csv", station: "driver", rows: (log) => log.trailers };
+
+/** The tables of each path. */
+const TABLES: Readonly<Record<Scenario["path"], readonly PathTable[]>> = {
+  gro: [INPUTS, DELIVERED],
+  forward: [INPUTS, { ...DELIVERED, file: "expected_gro.csv" }, ...OUTPUT],
+  receive: [ESP_INPUTS, DELIVERED],
+  send: OUTPUT,
+};
 
 /** Compares all that the whole path decides. */
 export async function comparePath(recording: Recording): Promise<Comparison> {
@@ -52,7 +61,9 @@ export async function comparePath(recording: Recording): Promise<Comparison> {
   const reach = reachOf(recording);
   const played = await play(recording, reach);
   if (played !== null && played.liveBlocks > 0) comparison.fail(`${played.liveBlocks} blocks of memory were not freed`);
-  for (const table of tablesOf(recording)) compareTable(recording, table, reach, played?.log ?? null, comparison);
+  for (const table of TABLES[recording.scenario.path]) {
+    compareTable(recording, table, reach, played?.log ?? null, comparison);
+  }
   compareFrames(recording, reach, played?.log ?? null, comparison);
   compareCopies(recording, reach, played?.log ?? null, comparison);
   for (const [table, values] of pathValues(recording)) comparison.close(table, values);
@@ -61,15 +72,10 @@ export async function comparePath(recording: Recording): Promise<Comparison> {
 
 function play(recording: Recording, reach: Reach): PlayedPath | Promise<PlayedPath> | null {
   if (reach.station === "nowhere") return null;
-  const sizes = suiteSizes(recording);
-  if (recording.scenario.path === "send" && typeof sizes !== "string") return playSent(recording, sizes);
+  const { path } = recording.scenario;
+  const sizes = path === "send" || path === "receive" ? suiteSizes(recording) : "plain";
+  if (typeof sizes !== "string") return path === "send" ? playSent(recording, sizes) : playReceived(recording, sizes);
   return playPath(recording, reach);
-}
-
-function tablesOf({ tables }: Recording): PathTable[] {
-  const isDelivered = tables.get("expected.csv")?.form.name === "delivered";
-  const all = [isDelivered ? DELIVERED : TRAILERS, ...TABLES];
-  return all.filter(({ file }) => (tables.get(file)?.form.path.length ?? 0) > 0);
 }
 
 function isBefore(station: Station, reach: Reach): boolean {
@@ -83,13 +89,14 @@ function compareTable(
   log: PathLog | null,
   comparison: Comparison,
 ): void {
-  const table = recording.tables.get(file)!;
-  const columns = table.form.path;
+  const table = recording.tables.get(file);
+  const columns = table?.results("path") ?? [];
   if (log === null || !isBefore(station, reach)) {
-    return comparison.leaveOut(file, reach.reason!, table.rows.length * columns.length);
+    return comparison.leaveOut(file, reach.reason!, (table?.rows.length ?? 0) * columns.length);
   }
   const ours = rows(log);
-  const recorded = ownRows(recording, table, comparison);
+  // A table that is not there says that nothing of the kind happened.
+  const recorded = table === undefined ? [] : ownRows(recording, table, comparison);
   recorded.forEach(({ row, index, reason: rowReason }, i) => {
     for (const column of columns) {
       const reason = rowReason ?? whyColumnLeftOut(recording, file, column);
@@ -110,16 +117,17 @@ function whyColumnLeftOut({ scenario }: Recording, file: string, column: string)
 /** The frames sent, byte by byte, in order. */
 function compareFrames(recording: Recording, reach: Reach, log: PathLog | null, comparison: Comparison): void {
   const { output, scenario } = recording;
-  if (scenario.path !== "forward" && scenario.path !== "send") return;
   if (log === null || reach.framesReason !== undefined) {
     return comparison.leaveOut(FRAMES, reach.framesReason ?? reach.reason!, output.length);
   }
+  const isSent = scenario.path === "forward" || scenario.path === "send";
+  const frames = isSent ? log.frames : log.deliveredPackets.map(({ bytes }) => bytes);
   output.forEach(({ bytes }, index) => {
     const recorded = bytes.subarray(ETH_HLEN);
-    const ours = log.frames[index] ?? new Uint8Array(0);
-    comparison.value(FRAMES, index, "bytes", ...differenceOf(withRecordedId(ours, recorded), recorded));
+    const ours = frames[index] ?? new Uint8Array(0);
+    comparison.value(FRAMES, index, "bytes", ...differenceOf(isSent ? withRecordedId(ours, recorded) : ours, recorded));
   });
-  refuseMore(FRAMES, "frames", log.frames.length, output.length, comparison);
+  refuseMore(FRAMES, "frames", frames.length, output.length, comparison);
 }
 
 /** What the recording lacks is a difference of its own; what the model lacks differs value by value. */
@@ -140,8 +148,8 @@ function withRecordedId(ours: Uint8Array, recorded: Uint8Array): Uint8Array {
 
 /** Copies by function, summed over the whole path. */
 function compareCopies(recording: Recording, reach: Reach, log: PathLog | null, comparison: Comparison): void {
-  const rows = recording.tables.get(COPIES)?.rows.filter(isOfPath);
-  if (rows === undefined) return;
+  if (!hasCopies(recording)) return;
+  const rows = recording.tables.get(COPIES)?.rows.filter(isOfPath) ?? [];
   const reason = recording.scenario.path === "send" ? reach.reason ?? "otherHost" : reach.reason;
   if (log === null || reason !== undefined) return comparison.leaveOut(COPIES, reason!, FUNCTIONS.length);
   for (const name of FUNCTIONS) {
@@ -150,11 +158,17 @@ function compareCopies(recording: Recording, reach: Reach, log: PathLog | null, 
   }
 }
 
+/** Copies are recorded on the way out; a table that is not there says that there were none. */
+function hasCopies({ scenario: { path } }: Recording): boolean {
+  return path === "forward" || path === "send";
+}
+
 /** How many results of the path a recording has, by table. */
-function pathValues({ tables, scenario, output }: Recording): Map<string, number> {
+function pathValues(recording: Recording): Map<string, number> {
+  const { tables, output } = recording;
   const values = new Map<string, number>();
-  for (const [file, { form, rows }] of tables) values.set(file, rows.length * form.path.length);
-  if (scenario.path === "forward" || scenario.path === "send") values.set(FRAMES, output.length);
-  values.set(COPIES, tables.has(COPIES) ? FUNCTIONS.length : 0);
+  for (const [file, table] of tables) values.set(file, table.rows.length * table.results("path").length);
+  values.set(FRAMES, output.length);
+  values.set(COPIES, hasCopies(recording) ? FUNCTIONS.length : 0);
   return values;
 }

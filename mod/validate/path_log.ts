@@ -12,8 +12,12 @@ import { gather } from "../skb/scatterlist.ts";
 import type { Skb } from "../skb/skb.ts";
 import type { Host } from "../stages/host.ts";
 import { ETH_HLEN } from "../wire/ethernet.ts";
+import type { RecordedPacket } from "./recording.ts";
 import { rangesOf, type ResultRow, skbRow } from "./skb_row.ts";
 import { Work, type WorkLedger } from "./stage_host.ts";
+
+/** Snap length of `output.pcap` where it is of delivered packets, less the Ethernet header. */
+const DELIVERED_BYTES = 128 - ETH_HLEN;
 
 /** The rows of one run, by table. */
 export class PathLog {
@@ -27,10 +31,14 @@ export class PathLog {
   readonly trailers: ResultRow[] = [];
   /** `expected_gso.csv`. */
   readonly segmented: ResultRow[] = [];
+  /** `expected_esp_rx.csv`. */
+  readonly espInputs: ResultRow[] = [];
   /** `expected_tx.csv`. */
   readonly sent: ResultRow[] = [];
   /** The IP packets of `output.pcap`. */
   readonly frames: Uint8Array[] = [];
+  /** The packets of `output.pcap` of paths gro and receive, without their Ethernet header and cut. */
+  readonly deliveredPackets: RecordedPacket[] = [];
   /** All copies. */
   readonly work: Work = new Work();
 
@@ -60,15 +68,22 @@ export class PathLog {
     };
   }
 
-  /** A buffer that GRO sends up. */
-  deliver(skb: Skb): void {
-    const members = skb.members ?? [skb.packet];
+  /** A buffer that goes up; `numberOf` says how the recording numbers the packets in it, by frame unless given. */
+  deliver(skb: Skb, numberOf: (packet: number) => number = (packet) => packet): void {
+    const members = (skb.members ?? [skb.packet]).map(numberOf);
     this.delivered.push({
       first_input: members[0]!,
       n_inputs: members.length,
       inputs: rangesOf(members),
       ...skbRow(this.u8, skb),
     });
+  }
+
+  /** The first bytes of a packet that reaches netif_receive_skb, as far as recordings have them. */
+  receive(skb: Skb): void {
+    const bytes = new Uint8Array(Math.min(skb.len, DELIVERED_BYTES));
+    gather(this.host.skbs, skb, 0, bytes.length, bytes);
+    this.deliveredPackets.push({ bytes, originalBytes: skb.len + ETH_HLEN });
   }
 
   /** A packet that enters xfrm output. */

@@ -24,8 +24,8 @@ export interface Reach {
 /** How far `recording` can be followed. */
 export function reachOf(recording: Recording): Reach {
   const { scenario } = recording;
-  if (scenario.path === "receive") return stop("nowhere", "pathReceive");
   if (scenario.compare === "per-cpu") return stop("nowhere", "perCpu");
+  if (scenario.path === "receive") return reachOfReceive(recording);
   if (scenario.path === "send") return reachOfSend(recording);
   if (scenario.compare === "per-stage") return stop("nowhere", "timing");
   if (scenario.path === "gro") return { station: "gro", reason: undefined, framesReason: undefined };
@@ -38,6 +38,21 @@ export function reachOf(recording: Recording): Reach {
   if (typeof sizes === "string") return stop("xfrm-output", sizes);
   if (scenario.nic_sg === "off") return stop("xfrm-output", "scatterGather");
   return { station: "driver", reason: undefined, framesReason: whyNotComparable(recording) };
+}
+
+function reachOfReceive(recording: Recording): Reach {
+  const { scenario } = recording;
+  const { sa } = scenario;
+  if (sa === undefined) return stop("nowhere", "plain");
+  if (scenario.compare === "per-stage") return stop("nowhere", "timing");
+  if (scenario.queues) return stop("nowhere", "queues");
+  if (sa.some(({ encap }) => encap !== undefined)) return stop("nowhere", "udpEncap");
+  if (sa.some(({ flags = [] }) => flags.includes("esn"))) return stop("nowhere", "esn");
+  const sizes = suiteSizes(recording);
+  if (typeof sizes === "string") return stop("nowhere", sizes);
+  const changesHeaders = sa.some(({ flags = [] }) => flags.includes("decap-dscp"));
+  const framesReason = changesHeaders ? "headerFlags" : sa.map(whyNotSealed).find((reason) => reason !== undefined);
+  return { station: "driver", reason: undefined, framesReason };
 }
 
 function reachOfSend(recording: Recording): Reach {

@@ -82,6 +82,7 @@ function buildGro(scenario: Scenario, results: GroResults): Watched {
   const log = new PathLog(host, works);
   const end = { process: (skb: Skb): void => log.take(skb) };
   watchEntry(end, (skb) => log.deliver(skb));
+  watchEntry(end, (skb) => log.receive(skb));
   return { log, engine, gro: new Gro(host, end, end, scenario.gro_max_size), release: () => {} };
 }
 

@@ -16,11 +16,11 @@ import { LINKTYPE_ETHERNET } from "../capture/mod.ts";
 import type { Config } from "../config/schema.ts";
 import { REASON, STAGE } from "../ledger/schema.ts";
 import type { Engine } from "../sim/engine.ts";
-import { RX_BUFFER_BYTES, RxFrame, writeFrame } from "../skb/dma.ts";
+import { placeInPages, RX_BUFFER_BYTES, RxFrame, writeFrame } from "../skb/dma.ts";
 import { NET_SKB_PAD, PAGE_SIZE } from "../skb/geometry.ts";
 import { pull, push, put } from "../skb/head_ops.ts";
 import { gather } from "../skb/scatterlist.ts";
-import type { Skb } from "../skb/skb.ts";
+import { CHECKSUM, type Skb } from "../skb/skb.ts";
 import { receiveFrame } from "../stages/driver_rx.ts";
 import type { Gro } from "../stages/gro.ts";
 import type { Host } from "../stages/host.ts";
@@ -31,6 +31,8 @@ import type { Recording } from "./recording.ts";
 import type { Scenario } from "./scenario.ts";
 import type { TableRow } from "./table.ts";
 
+/** Heads of split frames. */
+const SPLIT_HEAD_BYTES = 256;
 /** Packets of one poll at most. */
 const NAPI_POLL_WEIGHT = 64;
 
@@ -153,8 +155,27 @@ export class RecordedDriver {
   /** Makes the skb of frame `index`, which it takes over. */
   receive(index: number, frame: RxFrame): Skb {
     const host = this.#hosts[index % this.#hosts.length]!;
+    const { rx_layout } = host.config;
+    // The recorded driver knew how long the headers of an ESP packet are, which no flow dissector does.
+    if (this.scenario.path === "receive" && rx_layout.startsWith("hdrsplit:")) return this.#split(host, frame);
     const skb = receiveFrame(host, frame);
-    return host.config.rx_layout === "build-skb" ? inRecordedBuffer(host, skb, this.scenario) : skb;
+    return rx_layout === "build-skb" ? inRecordedBuffer(host, skb, this.scenario) : skb;
+  }
+
+  /** The first `header_bytes` bytes in the head, the others in pages. */
+  #split(host: Host, frame: RxFrame): Skb {
+    const { skbs } = host;
+    const headBytes = Math.min(this.scenario.header_bytes ?? 0, frame.bytes);
+    const pages = Number(host.config.rx_layout.slice("hdrsplit:".length));
+    const skb = skbs.napiAllocSkb(SPLIT_HEAD_BYTES);
+    skb.packet = frame.packet;
+    skb.payloadBytes = frame.payloadBytes;
+    skb.ipSummed = frame.checksumGood ? CHECKSUM.unnecessary : CHECKSUM.none;
+    skb.macHeader = skb.data;
+    placeInPages(skbs.memory, frame, skb, headBytes, Math.ceil((frame.bytes - headBytes) / pages));
+    pull(skb, ETH_HLEN);
+    skb.networkHeader = skb.data;
+    return skb;
   }
 }
 

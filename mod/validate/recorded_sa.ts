@@ -17,7 +17,7 @@
  */
 
 import type { EspMode } from "../esp/arithmetic.ts";
-import { SecurityAssociation, type SecurityAssociationOptions, TEST_DESTINATIONS, TEST_SOURCES } from "../esp/sa.ts";
+import { SecurityAssociation, type SecurityAssociationOptions } from "../esp/sa.ts";
 import { type CipherName, SUITES } from "../esp/suites.ts";
 import { set32 } from "../wire/bytes.ts";
 import { parseAddress } from "../wire/ipv4.ts";
@@ -125,24 +125,23 @@ export class RecordedAssociation extends SecurityAssociation {
   }
 }
 
-/** An association of given sizes that never seals: for suites of which only the sizes matter. */
+/** A recorded association of given sizes that never seals: for suites of which only the sizes matter. */
 export class SizedAssociation extends SecurityAssociation {
   override readonly ivBytes: number;
   override readonly icvBytes: number;
   override readonly blockBytes: number;
 
-  constructor(sizes: SuiteSizes, { mode, src }: Pick<RecordedSa, "mode" | "src">) {
+  constructor(sizes: SuiteSizes, { spi, mode, src, dst }: Pick<RecordedSa, "spi" | "mode" | "src" | "dst">) {
     const none = new Uint8Array(0);
-    const version = src.includes(":") ? 6 : 4;
     super({
-      spi: 0x1000,
+      spi: Number(spi),
       cipher: "null",
       key: none,
       salt: none,
       authKey: none,
       mode: mode as EspMode,
-      source: TEST_SOURCES[version],
-      destination: TEST_DESTINATIONS[version],
+      source: addressOf(src) ?? none,
+      destination: addressOf(dst) ?? none,
       seed: 0,
     });
     this.ivBytes = sizes.ivBytes;

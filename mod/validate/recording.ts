@@ -17,7 +17,7 @@ import { CaptureError, CapturePacket, openCapture, sourceOfBytes } from "../capt
 import { nearest } from "../config/nearest.ts";
 import { commandSettings } from "./command_settings.ts";
 import { RecordingError } from "./errors.ts";
-import { associationOf } from "./recorded_sa.ts";
+import { associationOf, SizedAssociation, sizesOf } from "./recorded_sa.ts";
 import { parseScenario, type Scenario } from "./scenario.ts";
 import { parseTable, type Table } from "./table.ts";
 import { formsOf, TABLE_FORMS } from "./table_forms.ts";
@@ -97,7 +97,10 @@ export function isRecording(folder: Pick<RecordingFolder, "files">): boolean {
 /** Keys, addresses and SPIs that no association can have are noticed before anything is compared. */
 function checkAssociations(name: string, { sa = [] }: Scenario): void {
   try {
-    sa.forEach(associationOf);
+    for (const recorded of sa) {
+      const sizes = sizesOf(recorded);
+      if (associationOf(recorded) === undefined && sizes !== undefined) new SizedAssociation(sizes, recorded);
+    }
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new RecordingError(name, error.message, { file: SCENARIO });

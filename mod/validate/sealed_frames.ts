@@ -221,7 +221,7 @@ class SentRows {
   constructor(recording: Recording, readonly comparison: Comparison) {
     const table = recording.tables.get(TX);
     this.#rows = table?.rows ?? [];
-    this.#columns = table?.form.stage ?? [];
+    this.#columns = table?.results("stage") ?? [];
     this.#rows.forEach((row, index) => {
       if (row.integer("rc") !== 0) comparison.leaveOut(TX, "refused", this.#columns.length);
       else if (row.text("dev") !== recording.scenario.tx_device) {

@@ -37,7 +37,7 @@ export function compareSegmentRows(recording: Recording, comparison: Comparison)
   const stages = new StageHost(recording.scenario);
   table.rows.forEach((row, index) => {
     const ours = segmentsOf(stages, recording.scenario, row, total);
-    for (const column of table.form.stage) comparison.value(FILE, index, column, ours[column]!, row.text(column));
+    for (const column of table.results("stage")) comparison.value(FILE, index, column, ours[column]!, row.text(column));
   });
   if (stages.liveBlocks > 0) comparison.fail(`${FILE}: ${stages.liveBlocks} blocks of memory were not freed`);
   return total;

@@ -36,8 +36,18 @@ export class Work {
   readonly copies: Map<string, number> = new Map();
   /** Of these, bytes of copies of at most 64 bytes, which recordings may leave out. */
   readonly #smallCopies = new Map<string, number>();
-  /** Reason of the last ESP trailer, NONE when there was none. */
+  /** Reason of the last ESP trailer, or of the last copy of ESP input; NONE when there was none. */
   tail: number = NONE;
+
+  /** A packet was refused because of its ICV. */
+  isRejected = false;
+  /** Scatterlist entries of the last request to decrypt, 0 when there was none. */
+  openEntries = 0;
+
+  /** skb_cow_data had something to copy. */
+  get isCow(): boolean {
+    return this.tail !== NONE && REASONS[this.tail]!.kernelFunction === "skb_cow_data";
+  }
 
   /** Bytes that a kernel function copied. */
   bytesOf(...kernelFunctions: readonly string[]): number {
@@ -75,8 +85,10 @@ export type StageCopies = Work | LeftOutReason;
 class WorkFold implements Fold {
   work = new Work();
 
-  add({ rows, event, reason, bytes }: EventBlock): void {
+  add({ rows, event, reason, bytes, count }: EventBlock): void {
     for (let row = 0; row < rows; row++) {
+      if (event[row] === EVENT.reject) this.work.isRejected = true;
+      if (event[row] === EVENT.open) this.work.openEntries = count[row]!;
       if (event[row] === EVENT.tail) this.work.tail = reason[row]!;
       if (event[row] !== EVENT.copy) continue;
       this.work.addCopy(REASONS[reason[row]!]!.kernelFunction, bytes[row]!);

@@ -71,6 +71,11 @@ export class Table {
     this.#indexes = new Map(columns.map((name, i) => [name, i]));
   }
 
+  /** The results of a view that the table has: optional columns may be missing. */
+  results(view: "stage" | "path"): string[] {
+    return this.form[view].filter((name) => this.#indexes.has(name));
+  }
+
   /** Place of a column in a row; -1 for an optional column that the table lacks. */
   columnIndex(column: string): number {
     const index = this.#indexes.get(column);

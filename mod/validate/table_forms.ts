@@ -93,7 +93,7 @@ export const TABLE_FORMS: readonly TableForm[] = [
     `in_index batch poll esp_seq inner_index outer_gro_ret outer_headlen outer_nr_frags via ${ESP_ENTRY} ${COW} ` +
       "esp_input_ret inner_gro_ret inner_ip_summed inner_headlen inner_nr_frags inner_tcp_gro out_index layout",
     COW,
-    `outer_gro_ret outer_headlen outer_nr_frags via ${ESP_ENTRY} ${COW} inner_gro_ret inner_ip_summed inner_headlen ` +
+    `outer_gro_ret outer_headlen outer_nr_frags via ${ESP_ENTRY} ${COW} esp_input_ret inner_gro_ret inner_ip_summed inner_headlen ` +
       "inner_nr_frags layout",
   ),
   form(

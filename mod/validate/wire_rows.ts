@@ -19,7 +19,7 @@ export function compareWireRows({ scenario, tables }: Recording, comparison: Com
   const table = tables.get(FILE);
   if (table === undefined) return;
   const sizes = new Map((scenario.sa ?? []).map((sa) => [Number(sa.spi), sizesOf(sa)]));
-  const columns = table.form.stage;
+  const columns = table.results("stage");
   table.rows.forEach((row, index) => {
     const suite = row.text("spi") === "" ? undefined : sizes.get(row.integer("spi"));
     const reason = whyLeftOut(row, suite, scenario.tfc_pad);
