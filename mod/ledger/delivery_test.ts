@@ -73,3 +73,27 @@ Deno.test("Delivery keeps the longest queue", () => {
   const enqueue = (count: number): TestRow => ({ event: "enqueue", stage: "qdisc", count });
   assertEquals(deliveryOf(enqueue(1), enqueue(7), enqueue(3)).queueMax, 7);
 });
+
+function toSocket(packet: number, tNs: number, flow = 0): TestRow {
+  return { event: "deliver", stage: "local-in", reason: "toSocket", packet, tNs, flow, payloadBytes: 1460 };
+}
+
+Deno.test("Delivery counts what sockets get: packets, latency and reordering, but nothing on the wire", () => {
+  const delivery = deliveryOf(arrive(0, 100), arrive(1, 110), toSocket(1, 300), toSocket(0, 400));
+  assertEquals([delivery.delivered, delivery.reordered, delivery.frames, delivery.wireBytes], [2, 1, 0, 0]);
+  assertEquals([delivery.lastSendNs, delivery.latency.total, delivery.latency.percentile(100)], [400, 2, 300]);
+});
+
+Deno.test("Delivery does not count a frame that passes by as delivered", () => {
+  const passedBy: TestRow = { event: "deliver", stage: "napi", reason: "bypass", packet: 1, tNs: 300, flow: -1 };
+  const { delivered, lastSendNs } = deliveryOf({ ...arrive(1, 5), reason: "bypass" }, passedBy);
+  assertEquals([delivered, lastSendNs], [0, -Infinity]);
+});
+
+Deno.test("Delivery counts every frame of a packet on the wire, and its arrival once", () => {
+  const more: TestRow = { ...arrive(0, 200), count: 0 };
+  const ignored: TestRow = { ...arrive(1, 250), reason: "ignored" };
+  const delivery = deliveryOf(arrive(0, 100), more, ignored, toSocket(0, 400));
+  assertEquals(delivery.arrivedWireBytes, 2 * 1538);
+  assertEquals([delivery.latency.total, delivery.latency.percentile(100)], [1, 300]);
+});

@@ -61,6 +61,18 @@ const TAMPERED: [what: string, rows: TestRow[], end: Partial<EndState>, laws: st
     {},
     ["payload in = payload out + dropped: 130 against 131"],
   ],
+  [
+    "payload that a socket never got",
+    [{ event: "arrive", payloadBytes: 9 }, { event: "deliver", reason: "toSocket", payloadBytes: 8 }],
+    {},
+    ["payload in = payload out + dropped: 139 against 138"],
+  ],
+  [
+    "a bypassing packet that a socket got",
+    [{ event: "arrive", reason: "bypass" }, { event: "deliver", reason: "toSocket" }],
+    {},
+    ["bypassing packets are delivered: 2 against 1"],
+  ],
   ["a buffer never freed", [{ event: "alloc" }], {}, ["allocated = freed + live: 4 against 3"]],
   ["a clone never freed", [{ event: "clone" }], {}, ["allocated = freed + live: 4 against 3"]],
   ["a buffer freed twice", [{ event: "free" }], {}, ["allocated = freed + live: 3 against 4"]],

@@ -133,3 +133,22 @@ Deno.test("Packets counts a packet once among the owners of an aggregate of its 
   ]);
   assertEquals(end!.map(({ costPs }) => costPs), [5, 5]);
 });
+
+Deno.test("Packets counts a packet of several frames once, with the bytes of all, and by the frame that counts it", () => {
+  const arrivals: Row[] = [
+    { event: "arrive", stage: "rx-ring", packet: 0, bytes: 100, payloadBytes: 150 },
+    { event: "arrive", stage: "rx-ring", packet: 0, bytes: 80, count: 0 },
+  ];
+  const lost: Row = { event: "drop", stage: "esp-input", reason: "replayed", packet: 0, count: 0 };
+  const got: Row = { event: "deliver", stage: "local-in", reason: "toSocket", packet: 0, payloadBytes: 150 };
+  const [record] = recordsAfter([...arrivals, lost, got])[1]!;
+  assertEquals([record!.bytes, record!.payloadBytes, record!.outcome, record!.tLeaveNs], [180, 150, "delivered", 0]);
+});
+
+Deno.test("Packets charges a poll of decrypted packets to those that it took from the queue", () => {
+  for (const stage of ["gro-cells", "backlog"] as const) {
+    const taken: Row[] = [0, 1].map((packet) => ({ event: "visit", stage, packet, skb: 5 + packet }));
+    const records = recordsAfter([...ARRIVE, ...taken, { event: "poll", stage: "napi", costPs: 7 }]).at(-1)!;
+    assertEquals(records.map(({ costPs }) => costPs), [4, 3]);
+  }
+});

@@ -1,8 +1,8 @@
 /**
  * Which packets are ours: configuration keys `local` and `tunnel`.
  *
- * `local=auto` is one address, that of the host which sent the most payload, on path receive was sent the most: a host with addresses of both IP versions is
- * the one of the busier address, and its packets of the other version are not ours.
+ * `local=auto` is one address: that of the host which sent the most payload, on path receive the one which was sent the most.
+ * A host with addresses of both IP versions is the one of the busier address, and its packets of the other are not ours.
  *
  * @module
  */

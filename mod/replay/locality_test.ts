@@ -54,9 +54,22 @@ Deno.test("localityOf() follows the survey with local=auto, and knows nobody wit
   assertEquals([auto("11.0.0.1"), auto("2001:db8::2"), auto(undefined)], [2, 4, -1]);
 });
 
-Deno.test("needsSurvey() says yes to local=auto with tunnel=local only", () => {
+Deno.test("localityOf() looks at destinations on path receive", () => {
+  const to4 = { destination: [10, 1, 2, 3], source: [10, 9, 9, 9] };
+  const to6: FrameFields = { ipVersion: 6, destination: address6(1), source: address6(9) };
+  const which = (local: string, found?: string): boolean[] => {
+    const test = localityOf(config("path=receive", `local=${local}`), found);
+    return localOf(test, [to4, to6, from4(10, 1, 2, 3), from6(1)]);
+  };
+  assertEquals(which("10.1.2.3"), [true, false, false, false]);
+  assertEquals(which("auto", "2001:db8::1"), [false, true, false, false]);
+  assertEquals(which("auto"), [false, false, false, false]);
+});
+
+Deno.test("needsSurvey() says yes to local=auto with tunnel=local only, and to path receive, which looks for ESP", () => {
   const needs = [config(), config("local=::1"), config("tunnel=all")].map(needsSurvey);
   assertEquals(needs, [true, false, false]);
+  assertEquals(needsSurvey(config("path=receive", "local=::1")), true);
 });
 
 Deno.test("surveyBusiestSender() adds up the payload of each address of both versions, whomever it is sent to", async () => {

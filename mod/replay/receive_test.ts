@@ -146,6 +146,24 @@ Deno.test("then=forward with TSO copies no payload and hands the NIC whole aggre
   assertEquals(await copied("nic_sg=off"), [34 * 1460, 34, 34]);
 });
 
+Deno.test("CWR is in the first segment only that a NIC or software cuts, FIN and PSH in the last", async () => {
+  const frames = flowOf(6, { 0: { flags: 0x90 }, 5: { flags: 0x19 } });
+  for (const sets of [["nic_tso=on"], ["nic_tso=off"]]) {
+    const testRun = await runOf(captureOf(frames), "linux-6.1", [RECEIVE, "then=forward", ...sets]);
+    assertEquals(testRun.events.of("merge").length, 5);
+    assertEquals(sentPackets(testRun), frames.map(routed));
+  }
+});
+
+Deno.test("of datagrams that were chained whole, only the first has its time to live decremented", async () => {
+  const frames = datagramsOf(4);
+  const sets = [RECEIVE, "then=forward", "udp_gro=frag-list", "rx_layout=kmalloc"];
+  const testRun = await runOf(captureOf(frames), "linux-6.1", sets);
+  const [first, ...others] = frames;
+  assertEquals(sentPackets(testRun), [routed(first!), ...others.map((each) => each.slice(ETH_HLEN).toHex())]);
+  assertEquals([testRun.run.failures, testRun.events.copies], [[], {}]);
+});
+
 Deno.test("era 4.4 delivers packet by packet, 6.1 merges what was decrypted; the ESP handler does so in either", async () => {
   const buffers = async (...sets: string[]): Promise<number> => {
     const { run, events } = await runOf(captureOf(bulk(40)), "linux-4.4", [RECEIVE, ...sets]);

@@ -7,6 +7,7 @@
 import { type CaptureReader, linkTypeName } from "../capture/mod.ts";
 import type { ResolvedConfig } from "../config/resolve.ts";
 import type { Config } from "../config/schema.ts";
+import { TEST_SPI } from "../esp/sa.ts";
 import type { Delivery } from "../ledger/delivery.ts";
 import { ETH_HLEN } from "../wire/ethernet.ts";
 import { isLinkTypeFollowed } from "../wire/link_layer.ts";
@@ -29,7 +30,7 @@ export interface PacketCounts {
 export interface RunOutcome {
   /** Arrivals and departures. */
   readonly delivery: Delivery;
-  /** Packets dropped because ESP makes them larger than the MTU. */
+  /** Packets dropped because they are larger than the MTU, as a rule with ESP. */
   readonly tooLarge: number;
 }
 
@@ -51,12 +52,14 @@ export function replayWarnings(
   }
   warnings.push(...captureWarnings(reader, oddities, config));
   const grown = delivery.longestFrameBytes - ETH_HLEN;
-  if (config.oversize === "grow" && grown > config.mtu) {
+  if (config.path !== "receive" && config.oversize === "grow" && grown > config.mtu) {
     warnings.push(
       `ESP makes packets of up to ${grown} bytes: the egress MTU of ${config.mtu} grew to fit (oversize=grow)`,
     );
   }
-  if (tooLarge > 0) {
+  if (tooLarge > 0 && config.path === "receive") {
+    warnings.push(`${tooLarge} packets are dropped: they are larger than the MTU of ${config.mtu}`);
+  } else if (tooLarge > 0) {
     const remedy = config.oversize === "drop"
       ? "; oversize=mss re-cuts TCP as path-MTU discovery would, or grow the MTU"
       : "";
@@ -91,13 +94,25 @@ function captureWarnings(reader: CaptureReader, oddities: Readonly<Oddities>, co
     "packets were captured with tags or another link layer: they arrive as plain Ethernet frames",
   );
   const larger = `packets are larger than the MTU of ${config.mtu} (super-packets of a host with offloads)`;
-  const pages = PAGED_LAYOUTS.has(config.rx_layout) ? "" : `, in page fragments whatever rx_layout=${config.rx_layout}`;
-  warn(oddities.superPackets, `${larger}: they arrive as aggregates of ${oddities.superSegments} segments${pages}`);
+  warn(oddities.superPackets, `${larger}: ${howSuperPacketsArrive(oddities, config)}`);
   warn(oddities.aboveMtu, `${larger}: dropped`);
   warn(oddities.recut, `packets hold more TCP payload than fits into the tunnel: re-cut to its MSS (oversize=mss)`);
   warn(oddities.cut, "packets lack bytes (snap length): filled with a fixed pattern, their checksums count as good");
   warn(oddities.gaps, "gaps in TCP streams: bytes that the capture lacks are not sent");
   warn(oddities.incomplete, "datagrams lack fragments in the capture: filled with a fixed pattern");
   warn(oddities.checksumLeft, "packets hold the pseudo-header's checksum only (captured on the sender): completed");
+  const spi = `0x${TEST_SPI.toString(16)}`;
+  warn(oddities.unopened, `ESP packets are not opened by the SA (SPI ${spi}): of another SA, damaged, or not whole`);
+  warn(oddities.unsealable, `packets are ignored, since ESP does not take them: ${whyUnsealable(config)}`);
   return warnings;
+}
+
+function howSuperPacketsArrive({ superSegments }: Readonly<Oddities>, config: Config): string {
+  if (config.path === "receive") return `they arrive as ${superSegments} segments, each in ESP of its own`;
+  const pages = PAGED_LAYOUTS.has(config.rx_layout) ? "" : `, in page fragments whatever rx_layout=${config.rx_layout}`;
+  return `they arrive as aggregates of ${superSegments} segments${pages}`;
+}
+
+function whyUnsealable({ mode }: Config): string {
+  return mode === "transport" ? "fragments, which transport mode cannot protect, or too long" : "too long";
 }

@@ -51,6 +51,23 @@ const WARNINGS: [odd: Partial<Oddities>, sets: string[], warning: string][] = [
     "9 segments, in page fragments whatever rx_layout=kmalloc",
   ],
   [
+    { superPackets: 2, superSegments: 9 },
+    ["rx_layout=kmalloc", "path=receive"],
+    "2 packets are larger than the MTU of 1500 (super-packets of a host with offloads): they arrive as 9 segments, each " +
+    "in ESP of its own",
+  ],
+  [
+    { unopened: 3 },
+    ["path=receive"],
+    "3 ESP packets are not opened by the SA (SPI 0x1001): of another SA, damaged, or not whole",
+  ],
+  [{ unsealable: 3 }, ["path=receive"], "3 packets are ignored, since ESP does not take them: too long"],
+  [
+    { unsealable: 3 },
+    ["path=receive", "mode=transport"],
+    "3 packets are ignored, since ESP does not take them: fragments, which transport mode cannot protect, or too long",
+  ],
+  [
     { aboveMtu: 5 },
     [],
     "5 packets are larger than the MTU of 1500 (super-packets of a host with offloads): dropped",
@@ -84,7 +101,9 @@ Deno.test("replayWarnings() says that transport mode is unusual on a gateway", (
 Deno.test("replayWarnings() says that the egress MTU grew, where it may and did", () => {
   const grown = "ESP makes packets of up to 1556 bytes: the egress MTU of 1500 grew to fit (oversize=grow)";
   assertEquals(warningsOf({}, [], 1570), [grown]);
-  for (const sets of [["oversize=drop"], ["oversize=mss"], ["mtu=1556"]]) assertEquals(warningsOf({}, sets, 1570), []);
+  for (const sets of [["oversize=drop"], ["oversize=mss"], ["mtu=1556"], ["path=receive"]]) {
+    assertEquals(warningsOf({}, sets, 1570), []);
+  }
 });
 
 Deno.test("replayWarnings() says that packets were dropped for their size, and what to do about it", () => {
@@ -94,6 +113,9 @@ Deno.test("replayWarnings() says that packets were dropped for their size, and w
   ]);
   assertEquals(warningsOf({}, ["oversize=mss"], 1514, 10_000, 7), [
     "7 packets are dropped: ESP makes them larger than the MTU of 1500 (oversize=mss)",
+  ]);
+  assertEquals(warningsOf({}, ["path=receive", "then=forward"], 1514, 10_000, 7), [
+    "7 packets are dropped: they are larger than the MTU of 1500",
   ]);
 });
 

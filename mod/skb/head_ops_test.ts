@@ -1,6 +1,17 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { clone, headerRelease } from "./clone_ops.ts";
-import { cow, cowHead, expandHead, pull, push, put, reserve, unclone } from "./head_ops.ts";
+import {
+  cow,
+  cowHead,
+  expandHead,
+  moveMacHeader,
+  pull,
+  push,
+  pushMovedHeader,
+  put,
+  reserve,
+  unclone,
+} from "./head_ops.ts";
 import { assertSameBytes, SkbFixture } from "./testing.ts";
 
 Deno.test("reserve(), put(), push() and pull() move the ends of the data", () => {
@@ -36,6 +47,43 @@ Deno.test("push() refuses more than the headroom and pull() more than the linear
   pull(skb, 10);
   push(skb, 30);
   assertEquals([skb.headroom, skb.headlen, skb.len], [0, 30, 50]);
+});
+
+Deno.test("pushMovedHeader() moves the network header up to the data, over what was between", () => {
+  const fixture = new SkbFixture();
+  const skb = fixture.build({ request: 704, headroom: 100, linear: 200 });
+  fixture.fill(skb.head.at, 300);
+  skb.networkHeader = 100;
+  pull(skb, 20 + 16);
+  const header = fixture.memory.u8.slice(skb.head.at + 100, skb.head.at + 120);
+  const rest = fixture.memory.u8.slice(skb.dataAt, skb.dataAt + skb.headlen);
+  pushMovedHeader(fixture.skbs, skb, 20);
+  assertEquals([skb.data, skb.networkHeader, skb.transportHeader, skb.len], [116, 116, 136, 184]);
+  assertSameBytes(fixture.memory.u8.slice(skb.dataAt, skb.dataAt + 20), header);
+  assertSameBytes(fixture.memory.u8.slice(skb.dataAt + 20, skb.dataAt + skb.headlen), rest);
+});
+
+Deno.test("pushMovedHeader() moves a header that overlaps where it goes", () => {
+  const fixture = new SkbFixture();
+  const skb = fixture.build({ request: 704, headroom: 100, linear: 200 });
+  fixture.fill(skb.head.at, 300);
+  skb.networkHeader = 100;
+  pull(skb, 60 + 8);
+  const header = fixture.memory.u8.slice(skb.head.at + 100, skb.head.at + 160);
+  pushMovedHeader(fixture.skbs, skb, 60);
+  assertSameBytes(fixture.memory.u8.slice(skb.dataAt, skb.dataAt + 60), header);
+});
+
+Deno.test("moveMacHeader() puts the Ethernet header in front of the data", () => {
+  const fixture = new SkbFixture();
+  const skb = fixture.build({ request: 704, headroom: 100, linear: 200 });
+  fixture.fill(skb.head.at, 300);
+  skb.macHeader = 86;
+  const header = fixture.memory.u8.slice(skb.head.at + 86, skb.head.at + 100);
+  pull(skb, 52);
+  moveMacHeader(fixture.skbs, skb);
+  assertEquals([skb.macHeader, skb.data], [138, 152]);
+  assertSameBytes(fixture.memory.u8.slice(skb.head.at + 138, skb.head.at + 152), header);
 });
 
 Deno.test("expandHead() keeps headroom bytes, header offsets and GSO facts, and clears head_frag", () => {
