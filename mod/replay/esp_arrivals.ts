@@ -19,7 +19,7 @@ import type { SecurityAssociation } from "../esp/sa.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { EVENT, NONE, REASON, STAGE } from "../ledger/schema.ts";
 import { wireBytes } from "../ledger/units.ts";
-import { releaseFrame, type RxFrame } from "../skb/dma.ts";
+import type { RxFrame } from "../skb/dma.ts";
 import type { Memory } from "../skb/memory.ts";
 import { segmentFlags } from "../stages/gso.ts";
 import { ETH_HLEN, ETHERTYPE_IPV4, ETHERTYPE_IPV6, VLAN_HLEN } from "../wire/ethernet.ts";
@@ -37,7 +37,7 @@ import { Oddities } from "./oddities.ts";
 import { PassShift } from "./pass_shift.ts";
 import { isEsp } from "./receiver_survey.ts";
 import { FrameBuilder } from "./recut_frame.ts";
-import { RxFrames } from "./rx_frames.ts";
+import { RxFrames, takeApart } from "./rx_frames.ts";
 import { SealedFrames } from "./sealed_frames.ts";
 
 /** How packets arrive. */
@@ -131,7 +131,7 @@ export class EspArrivals {
     this.#reason = this.#reasonOf(packet);
     if (this.#reason === REASON.bypass) this.#receiveOther(packet);
     else if (this.#reason === REASON.none) this.#receiveIp(packet);
-    else this.oddities.ignored += Number(this.#reason === REASON.ignored && isLinkTypeFollowed(packet.linkType));
+    else if (facts.isIp) this.#flow = this.#flowOf(packet);
   }
 
   /** Nothing waits for the end of the capture. */
@@ -163,8 +163,14 @@ export class EspArrivals {
       return REASON.ignored;
     }
     if (facts.etherType !== ETHERTYPE_IPV4 && facts.etherType !== ETHERTYPE_IPV6) return REASON.bypass;
-    const isForUs = facts.isIp && isLocal(packet.bytes, facts);
-    return isForUs && isEsp(facts) === hasEsp ? REASON.none : REASON.ignored;
+    if (facts.isIp && isEsp(facts) === hasEsp && isLocal(packet.bytes, facts)) return REASON.none;
+    this.oddities.ignored += 1;
+    return REASON.ignored;
+  }
+
+  #flowOf({ bytes }: CapturePacket): number {
+    const { ipAt, ipVersion, sourcePort, destinationPort, protocol } = this.#facts;
+    return this.#flows.findAt(bytes, ipAt, ipVersion, sourcePort, destinationPort, protocol);
   }
 
   get #pass(): number {
@@ -199,21 +205,20 @@ export class EspArrivals {
     const hash = this.#sealed.outerHash(packet.bytes, facts.ipAt, facts.ipVersion);
     const frame = this.#rxFrames.whole(packet, facts, this.#flow, hash);
     if (this.#pass === 0 || captured.inner === null) return this.#add(frame, false);
-    const addresses = this.#take(frame).subarray(0, ETH_HLEN);
+    const addresses = takeApart(this.memory, frame, this.#scratch).subarray(0, ETH_HLEN);
     this.#add(this.#sealed.frame(captured.inner, addresses, this.#checked(captured.sequence)), false);
   }
 
   #receiveClear(packet: CapturePacket): void {
     const facts = this.#facts;
-    const { ipAt, ipVersion, sourcePort, destinationPort, protocol } = facts;
-    this.#flow = this.#flows.findAt(packet.bytes, ipAt, ipVersion, sourcePort, destinationPort, protocol);
+    this.#flow = this.#flowOf(packet);
     this.#payloadBytes = facts.payloadBytes;
     const gsoSize = this.#isAboveMtu ? this.#superPackets.gsoSize(this.#flow, packet.bytes, facts) : 0;
     this.#moveOn(packet, gsoSize);
     if (gsoSize > 0) return this.#sealSegments(packet, gsoSize);
     if (this.#isAboveMtu) return this.#refuse();
     this.#superPackets.learn(this.#flow, packet.bytes, facts);
-    const frame = this.#take(this.#rxFrames.whole(packet, facts, this.#flow, 0));
+    const frame = takeApart(this.memory, this.#rxFrames.whole(packet, facts, this.#flow, 0), this.#scratch);
     this.#seal(frame.subarray(0, ETH_HLEN + Math.min(facts.ipBytes, frame.length - ETH_HLEN)), false);
   }
 
@@ -250,18 +255,6 @@ export class EspArrivals {
     frame.isContinued = isContinued;
     frame.payloadBytes = isContinued ? 0 : this.#payloadBytes;
     this.#frames.push(frame);
-  }
-
-  /** The bytes of a frame, whose buffers are given back; good until the next call. */
-  #take(frame: RxFrame): Uint8Array {
-    const { u8 } = this.memory;
-    const { bytes, bufferBytes } = frame;
-    frame.buffers.forEach(({ at }, i) => {
-      const offset = i * bufferBytes;
-      this.#scratch.set(u8.subarray(at, at + Math.min(bufferBytes, bytes - offset)), offset);
-    });
-    releaseFrame(this.memory, frame);
-    return this.#scratch.subarray(0, bytes);
   }
 
   /** Numbers go on where the pass before ended. */

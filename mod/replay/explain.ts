@@ -53,9 +53,9 @@ export interface Chapter {
 export interface PathLengths {
   /** Bytes that ESP and the outer header put in front of a packet. */
   readonly headerBytes: number;
-  /** Headroom that a packet must have: those bytes, and room for the link layer. */
+  /** Headroom that a packet must have: room for the link layer, and for those bytes where ESP comes in front. */
   readonly headroomNeeded: number;
-  /** Largest packet that fits into the tunnel; Infinity when the egress MTU grows to fit. */
+  /** Largest packet that fits into the tunnel, or may go on in the clear; Infinity when the egress MTU grows to fit. */
   readonly innerMtu: number;
   /** Bytes of ICV. */
   readonly icvBytes: number;
@@ -94,6 +94,9 @@ export async function explain(request: ReplayRequest, number: number): Promise<P
 
 function lengthsOf({ sa, resolved: { config } }: Run): PathLengths {
   const header = headerBytes(sa.mode, sa.outerVersion, sa.ivBytes);
+  if (config.path === "receive") {
+    return { headerBytes: header, headroomNeeded: LL_RESERVED_SPACE, innerMtu: config.mtu, icvBytes: sa.icvBytes };
+  }
   const grows = config.path === "forward" && config.oversize === "grow";
   return {
     headerBytes: header,

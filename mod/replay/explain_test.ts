@@ -49,16 +49,33 @@ function assertCloses(life: PacketLife, record: PacketRecord): void {
 }
 
 for (
-  const [preset, sets] of [...Object.keys(PRESETS).map((name) => [name, []] as const), ["nocopy-gro", ["era=6.1"]], [
-    "nocopy-gro",
-    ["era=6.1", "rx_layout=kmalloc"],
-  ], [
-    "nocopy-gro",
-    ["rx_layout=virtio"],
-  ], [
-    "nocopy-gro",
-    ["tx_tail=linearize", "rx_ring=8"],
-  ], ["baseline", ["oversize=drop", "tx_ring=16", "link_gbps=0.3"]]] as const
+  const [preset, sets] of [
+    ...Object.keys(PRESETS).map((name) => [name, []] as const),
+    ["nocopy-gro", ["era=6.1"]],
+    [
+      "nocopy-gro",
+      ["era=6.1", "rx_layout=kmalloc"],
+    ],
+    [
+      "nocopy-gro",
+      ["rx_layout=virtio"],
+    ],
+    [
+      "nocopy-gro",
+      ["tx_tail=linearize", "rx_ring=8"],
+    ],
+    ["baseline", ["oversize=drop", "tx_ring=16", "link_gbps=0.3"]],
+    ["linux-6.1", ["path=receive"]],
+    [
+      "linux-6.1",
+      ["path=receive", "then=forward", "rx_layout=kmalloc", "tap=packet-socket"],
+    ],
+    [
+      "linux-6.1-module",
+      ["path=receive", "then=forward", "nic_tso=off", "tap=mmap"],
+    ],
+    ["linux-4.4", ["path=receive", "mode=transport"]],
+  ] as const
 ) {
   Deno.test(`explain() closes with packets.csv for 90 packets (${[preset, ...sets].join(" ")})`, async () => {
     const request = requestOf(captureOf(FRAMES.slice(0, 90)), preset, sets);
@@ -161,10 +178,17 @@ Deno.test("explain() of any packet of any capture tells a story that closes, or 
     "rx_ring=4",
     "link_gbps=0.1",
   ]);
+  const path = fc.constantFrom(
+    [],
+    ["path=receive", "local=0.0.0.0/0"],
+    ["path=receive", "local=0.0.0.0/0", "mode=transport"],
+    ["path=receive", "local=0.0.0.0/0", "then=forward", "nic_tso=off"],
+  );
+  const which = fc.integer({ min: 1, max: 30 });
   await fc.assert(
-    fc.asyncProperty(frames, preset, set, fc.integer({ min: 1, max: 30 }), async (lists, name, sets, number) => {
+    fc.asyncProperty(frames, preset, set, path, which, async (lists, name, sets, keys, number) => {
       const capture = captureOf(lists.flat());
-      const request = requestOf(capture, name, sets);
+      const request = requestOf(capture, name, [...sets, ...keys]);
       let life: PacketLife;
       try {
         life = await explain(request, number);

@@ -101,7 +101,7 @@ export class PacketStory implements Fold, BufferProbe {
   }
 
   #addRow(block: EventBlock, row: number): void {
-    if (block.event[row] === EVENT.arrive) this.packets += 1;
+    if (block.event[row] === EVENT.arrive) this.packets += Math.min(1, block.count[row]!);
     const record = this.#record;
     const { costPs = 0, copies = 0, copiedBytes = 0 } = record ?? {};
     this.#fold.addRow(block, row);

@@ -16,7 +16,7 @@
 
 import type { CapturePacket } from "../capture/mod.ts";
 import { NONE } from "../ledger/schema.ts";
-import { RX_BUFFER_BYTES, RxFrame, writeFrame } from "../skb/dma.ts";
+import { releaseFrame, RX_BUFFER_BYTES, RxFrame, writeFrame } from "../skb/dma.ts";
 import { DEFAULT_MAX_SKB_FRAGS, PAGE_SIZE } from "../skb/geometry.ts";
 import type { Memory } from "../skb/memory.ts";
 import { get16, set16 } from "../wire/bytes.ts";
@@ -124,6 +124,17 @@ export class RxFrames {
     const none = protocol === PROTOCOL_UDP && facts.isIpv4 && get16(u8, fieldAt) === 0;
     frame.checksumGood = none || transportSum(u8, frame, offset, transportBytes, pseudo) === 0xffff;
   }
+}
+
+/** Takes a frame apart: its bytes go to the start of `into`, and are returned; its buffers are given back. */
+export function takeApart(memory: Memory, frame: RxFrame, into: Uint8Array): Uint8Array {
+  const { bytes, bufferBytes } = frame;
+  frame.buffers.forEach(({ at }, i) => {
+    const offset = i * bufferBytes;
+    into.set(memory.u8.subarray(at, at + Math.min(bufferBytes, bytes - offset)), offset);
+  });
+  releaseFrame(memory, frame);
+  return into.subarray(0, bytes);
 }
 
 /** Offset in the arena of the frame's byte at `offset`. */

@@ -20,7 +20,8 @@
 import { NONE, REASONS } from "../ledger/schema.ts";
 import type { BufferShape, Chapter, PacketLife, Step, StoryRow } from "../replay/explain.ts";
 import { formatNumber } from "./columns.ts";
-import { conclusionOf, plural, type Scene, sentencesOf } from "./sentences.ts";
+import { plural, type Scene } from "./phrases.ts";
+import { conclusionOf, sentencesOf } from "./sentences.ts";
 import { visibleJson, visibleText } from "./visible_text.ts";
 import { NS_PER_US, PS_PER_NS } from "../ledger/units.ts";
 

@@ -11,33 +11,24 @@
  * @module
  */
 
+import type { Config } from "../config/schema.ts";
 import { NONE, REASONS } from "../ledger/schema.ts";
-import type { BufferShape, Chapter, PacketLife, StoryRow } from "../replay/explain.ts";
+import type { BufferShape, PacketLife, StoryRow } from "../replay/explain.ts";
 import { formatNumber } from "./columns.ts";
 import { NS_PER_US, PS_PER_NS, wireBytes } from "../ledger/units.ts";
+import { by, capital, copied, dropOf, has, plural, rows, type Scene, type Sentence } from "./phrases.ts";
+import { espInGro, RECEIVE_SENTENCES } from "./receive_sentences.ts";
 
-/** Where a row stands. */
-export interface Scene {
-  /** The life that is told. */
-  readonly life: PacketLife;
-  /** The chapter of the row. */
-  readonly chapter: Chapter;
-  /** The buffer as it was last seen before the row; undefined when it has not been seen yet. */
-  readonly shape: BufferShape | undefined;
-  /** The buffer as it was last seen in the chapter. */
-  readonly after: BufferShape | undefined;
-  /** Packets for which the row stands: more than 1 where several join an aggregate one after the other. */
-  readonly joined: number;
-}
-
-/** One sentence, or several that are told on a line each. */
-type Sentence = (row: StoryRow, scene: Scene) => string | string[];
-
-/** Sentences by "event reason", else by "event", a visit by "visit stage". */
+/** Sentences by "event reason", else by "event stage", else by "event". */
 const SENTENCES: Readonly<Record<string, Sentence>> = {
-  "arrive": ({ bytes, stage }, { chapter }) => {
+  ...RECEIVE_SENTENCES,
+
+  "arrive": ({ bytes, stage }, { chapter, life }) => {
     if (dropOf(chapter) !== undefined) return `Arrives: ${bytes} bytes.`;
     if (stage === "socket") return `The process has it to send: what the captured host sent as ${bytes} bytes.`;
+    if (isReceiver(life) && life.record.outcome !== "bypass") {
+      return `Arrives as ESP: the NIC writes ${bytes} bytes by DMA into its receive buffers. No CPU copy.`;
+    }
     return `Arrives: the NIC writes ${bytes} bytes by DMA into its receive buffers. No CPU copy.`;
   },
 
@@ -52,12 +43,11 @@ const SENTENCES: Readonly<Record<string, Sentence>> = {
         `${shape.gsoSize} payload bytes (ip_queue_xmit).`
       : "The buffer leaves its socket, headers in front (ip_queue_xmit, ip_send_skb).",
   "visit xfrm-output": xfrmVisit,
-  "visit gso": (_, { shape, life }) =>
-    (life.run.resolved.config.gso === "l2"
-      ? "The aggregate is cut on its way to the driver: "
-      : "The aggregate is cut before it is encapsulated: ") +
-    `${plural(shape?.gsoSegs ?? 0, "segment")} of at most ${shape?.gsoSize ?? 0} payload bytes ` +
-    `(${life.run.resolved.config.gso === "l2" ? "esp4_gso_segment" : "xfrm_output_gso"}, skb_segment).`,
+  "visit gso": (_, { shape, life }) => {
+    const [when, caller] = whoCuts(life);
+    return `The aggregate is cut ${when}: ${plural(shape?.gsoSegs ?? 0, "segment")} of at most ` +
+      `${shape?.gsoSize ?? 0} payload bytes (${caller}, skb_segment).`;
+  },
   "visit esp-output": (_, { chapter, life, shape, after }) =>
     dropOf(chapter) === undefined
       ? `ESP under tx_tail=${life.run.resolved.config.tx_tail}: room for the trailer is needed ` +
@@ -116,10 +106,7 @@ const SENTENCES: Readonly<Record<string, Sentence>> = {
   "requeue": ({ skb }) => `skb ${skb} is put back and goes first next time (dev_requeue_skb).`,
   "drop": ({ reason }) => `Dropped: ${reason.meaning}${by(reason)}.`,
   "drop pmtu": ({ reason, bytes }, { life, shape }) =>
-    `Dropped: ${
-      whatIsTooLarge(shape, bytes)
-    }, ${life.lengths.innerMtu} fit into the tunnel, DF is set; ICMP says so to ` +
-    `the sender${by(reason)}.`,
+    `Dropped: ${whatIsTooLarge(shape, bytes)}, ${whatFits(life)}, DF is set; ICMP says so to the sender${by(reason)}.`,
   "deliver": ({ reason }) => `${capital(reason.meaning)}${by(reason)}.`,
   "send": ({ bytes }) =>
     `The last bit is on the wire: ${bytes} bytes, ` +
@@ -128,50 +115,35 @@ const SENTENCES: Readonly<Record<string, Sentence>> = {
 
 /** What a row says, a sentence or a few. */
 export function sentencesOf(row: StoryRow, scene: Scene): string[] {
-  const key = row.event === "visit" ? `visit ${row.stage}` : `${row.event} ${row.reason.name}`;
-  const sentence = SENTENCES[key] ?? SENTENCES[row.event];
+  const { event, stage, reason } = row;
+  const sentence = SENTENCES[`${event} ${reason.name}`] ?? SENTENCES[`${event} ${stage}`] ?? SENTENCES[event];
   return [sentence?.(row, scene) ?? `${capital(row.event)}: ${row.reason.meaning}${by(row.reason)}.`].flat();
 }
 
-/** "1 copy", "2 copies". */
-export function plural(count: number, noun: string): string {
-  if (count === 1) return `1 ${noun}`;
-  return `${count} ${noun.endsWith("y") ? `${noun.slice(0, -1)}ies` : `${noun}s`}`;
+function isReceiver({ run }: PacketLife): boolean {
+  return run.resolved.config.path === "receive";
 }
 
-function by({ kernelFunction }: { kernelFunction: string }): string {
-  return kernelFunction === "" ? "" : ` (${kernelFunction})`;
+/** When an aggregate is cut, and by which kernel function. */
+function whoCuts(life: PacketLife): [when: string, caller: string] {
+  if (isReceiver(life)) return ["on its way to the driver", "validate_xmit_skb"];
+  if (life.run.resolved.config.gso === "l2") return ["on its way to the driver", "esp4_gso_segment"];
+  return ["before it is encapsulated", "xfrm_output_gso"];
 }
 
-/** With a capital, unless it begins with a name from the kernel or a setting. */
-function capital(text: string): string {
-  if (/^[a-z0-9]*[_=]/.test(text)) return text;
-  return text.charAt(0).toUpperCase() + text.slice(1);
-}
-
-/** The bytes of a copy, and the packet's share where others share it. */
-function copied({ bytes, copiedBytes }: StoryRow): string {
-  const share = copiedBytes === bytes ? "" : `, this packet's share ${copiedBytes}`;
-  return `${plural(bytes, "byte")} copied${share}`;
-}
-
-function rows(chapter: Chapter): StoryRow[] {
-  return chapter.steps.flatMap((step) => "row" in step ? [step.row] : []);
-}
-
-function has(chapter: Chapter, event: string, reason?: string): boolean {
-  return rows(chapter).some((row) => row.event === event && (reason === undefined || row.reason.name === reason));
-}
-
-function dropOf(chapter: Chapter): StoryRow | undefined {
-  return rows(chapter).find(({ event }) => event === "drop");
+/** The limit that a length is held against. */
+function whatFits(life: PacketLife): string {
+  return `${life.lengths.innerMtu} ${isReceiver(life) ? "may be sent" : "fit into the tunnel"}`;
 }
 
 function descriptors(shape: BufferShape): number {
   return shape.frags.length + (shape.linear > 0 ? 1 : 0);
 }
 
-function groVisit(row: StoryRow, { life, chapter }: Scene): string {
+function groVisit(row: StoryRow, scene: Scene): string {
+  const { life, chapter } = scene;
+  const esp = espInGro(scene);
+  if (esp !== undefined) return esp;
   if (has(chapter, "merge") && rows(chapter).some((other) => other.event === "merge" && other.skb === row.skb)) {
     return "GRO looks for a held buffer of its flow, and finds one that it continues (dev_gro_receive).";
   }
@@ -185,12 +157,13 @@ function groVisit(row: StoryRow, { life, chapter }: Scene): string {
 }
 
 function forwardVisit(_: StoryRow, { life, chapter, shape, after }: Scene): string[] {
-  if (dropOf(chapter) !== undefined) return ["It is to be routed to the tunnel (ip_rcv, ip_forward)."];
+  const where = isReceiver(life) ? "routed on in the clear" : "routed to the tunnel";
+  if (dropOf(chapter) !== undefined) return [`It is to be ${where} (ip_rcv, ip_forward).`];
   const { headroomNeeded } = life.lengths;
   const grown = has(chapter, "copy", "expand-head");
   const trimmed = shape === undefined || after === undefined ? 0 : shape.bytes - after.bytes;
   return [
-    "Routed to the tunnel, time to live decremented (ip_rcv, ip_forward).",
+    `${capital(where)}, time to live decremented (ip_rcv, ip_forward).`,
     ...(trimmed > 0 ? [`Padding: ${plural(trimmed, "byte")} cut off (pskb_trim_rcsum).`] : []),
     mtuTest(life, after),
     grown || shape === undefined
@@ -200,12 +173,14 @@ function forwardVisit(_: StoryRow, { life, chapter, shape, after }: Scene): stri
 }
 
 /** A test that was passed, or the packet would have been dropped. */
-function mtuTest({ lengths: { innerMtu } }: PacketLife, shape: BufferShape | undefined): string {
+function mtuTest(life: PacketLife, shape: BufferShape | undefined): string {
+  const { innerMtu } = life.lengths;
   if (innerMtu === Infinity) return "MTU: nothing is too large, with oversize=grow the link takes what comes.";
-  if (shape === undefined) return `MTU: ${innerMtu} bytes fit into the tunnel (ip_exceeds_mtu).`;
-  if (shape.gsoSize > 0) return `MTU: its segments count, and ${innerMtu} bytes fit into the tunnel (ip_exceeds_mtu).`;
-  if (shape.bytes <= innerMtu) return `MTU: ${shape.bytes} bytes, ${innerMtu} fit into the tunnel (ip_exceeds_mtu).`;
-  return `MTU: ${shape.bytes} bytes, ${innerMtu} fit into the tunnel, but DF is not set (ip_exceeds_mtu).`;
+  const limit = whatFits(life);
+  if (shape === undefined) return `MTU: ${limit} (ip_exceeds_mtu).`;
+  if (shape.gsoSize > 0) return `MTU: its segments count, and ${limit} (ip_exceeds_mtu).`;
+  const but = shape.bytes <= innerMtu ? "" : ", but DF is not set";
+  return `MTU: ${shape.bytes} bytes, ${limit}${but} (ip_exceeds_mtu).`;
 }
 
 function xfrmVisit(_: StoryRow, { life, chapter, shape, after }: Scene): string[] {
@@ -298,9 +273,7 @@ const SEALED: Readonly<Record<string, string>> = {
 /** What became of the packet, with what it cost: the last line of a story, and the only one where nothing happened to it. */
 export function conclusionOf({ record, run, number, chapters }: PacketLife): string {
   if (record.outcome === "ignored") {
-    const why = record.flow === NONE
-      ? "its link type is not understood"
-      : "it does not come from our host (tunnel=local)";
+    const why = record.flow === NONE ? "its link type is not understood" : whyIgnored(run.resolved.config);
     return `Packet ${number} of ${run.captureName} is ignored: ${why}.`;
   }
   const cost = `cost ${formatNumber(record.costPs / PS_PER_NS, 3)} ns`;
@@ -314,11 +287,16 @@ export function conclusionOf({ record, run, number, chapters }: PacketLife): str
   if (record.outcome === "bypass") {
     return `Packet ${number} of ${run.captureName} passes by: it is not for ESP (not IP). ${sums}.`;
   }
-  if (record.outcome === "sent") {
+  if (record.outcome === "sent" || record.outcome === "delivered") {
     const latencyNs = (record.tLeaveNs ?? record.tArriveNs) - record.tArriveNs;
-    return `Sent: ${sums}, latency ${formatNumber(latencyNs / NS_PER_US, 3)} us.`;
+    return `${capital(record.outcome)}: ${sums}, latency ${formatNumber(latencyNs / NS_PER_US, 3)} us.`;
   }
   if (record.outcome === "held") return `Still held when the run ended: ${sums}.`;
   const dropped = chapters.flatMap(rows).find(({ event }) => event === "drop");
   return `Dropped in ${dropped?.stage} (${REASONS[record.reason]!.name}): ${sums}.`;
+}
+
+function whyIgnored({ path }: Config): string {
+  if (path === "receive") return "it is not addressed to our host, or nothing to be played as ESP (path=receive)";
+  return `it does not come from our host (${path === "forward" ? "tunnel=local" : `path=${path}`})`;
 }
