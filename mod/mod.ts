@@ -31,10 +31,25 @@ export { configJsonSchema, type JsonSchema } from "./config/json_schema.ts";
 export { type Preset, PRESET_KEYS, PRESETS, type PresetSettings } from "./config/presets.ts";
 export { type ConfigInput, type Origin, resolveConfig, type ResolvedConfig } from "./config/resolve.ts";
 export { type Config, type KeyName, KEYS, type ValueOf } from "./config/schema.ts";
-export type { Aead, AeadAlgorithm, AeadKeys, CryptoEngine, EngineName } from "./crypto/aead.ts";
+export type {
+  Aead,
+  AeadAlgorithm,
+  AeadKeys,
+  CipherAlgorithm,
+  CryptoEngine,
+  EngineName,
+  HashAlgorithm,
+  OldAlgorithm,
+  OldCipher,
+  OldHash,
+} from "./crypto/aead.ts";
 export type { EspMode, IpVersion } from "./esp/arithmetic.ts";
-export type { SecurityAssociation, SecurityAssociationOptions } from "./esp/sa.ts";
-export type { CipherName, CipherSuite } from "./esp/suites.ts";
+export type { SecurityAssociation, SecurityAssociationOptions, UdpEncapsulation } from "./esp/sa.ts";
+export type { OldCipherName } from "./esp/old_suites.ts";
+export { type AddressPattern, type SaEntry, SaFileError, type SpiPattern } from "./esp/sa_entry.ts";
+export { parseSaFile } from "./esp/sa_file.ts";
+export type { AesBits, CipherName, CipherSuite } from "./esp/suites.ts";
+export type { TunnelHeaderOptions } from "./esp/tunnel_header.ts";
 export type { Histogram } from "./ledger/histogram.ts";
 export * from "./cost/profile.ts";
 export { PROFILES } from "./cost/profiles.ts";
@@ -62,6 +77,7 @@ export {
   type Run,
   UnplayableError,
 } from "./replay/run.ts";
+export { type ArrivedEsp, type OpenedEsp, SaCounts, SaStatistics } from "./replay/sa_statistics.ts";
 export * from "./report/columns.ts";
 export { COPIES_COLUMNS, type CopyRow, copyRows } from "./report/copies.ts";
 export { explanationJson, renderExplanation } from "./report/explanation.ts";

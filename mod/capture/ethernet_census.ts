@@ -26,6 +26,7 @@ import { holdsOnlyPseudoHeaderSum, transportChecksumOk } from "../wire/transport
 import * as udp from "../wire/udp.ts";
 import { type Aggregation, AggregationCensus, type CaptureAggregation } from "./aggregation.ts";
 import { EspCensus, type EspContents } from "./esp_census.ts";
+import { HostCensus, type Hosts } from "./host_census.ts";
 import type { CapturePacket } from "./packet.ts";
 
 /** Frames by what they say they carry. The sum is the number of frames. */
@@ -114,6 +115,8 @@ export interface EthernetContents {
   readonly topFlows: readonly FlowSummary[];
   /** IP frames by their checksums. */
   readonly checksums: ChecksumCounts;
+  /** Who sends and who receives. */
+  readonly hosts: Hosts;
   /** SAs of ESP. */
   readonly esp: EspContents;
   /** How the TCP packets would aggregate. */
@@ -135,6 +138,7 @@ export class EthernetCensus {
   #reframed = 0;
   #fragments = 0;
   #payloadBytes = 0;
+  readonly #hosts = new HostCensus();
   readonly #esp = new EspCensus();
   readonly #aggregation = new AggregationCensus();
   readonly #flows = new FlowTable();
@@ -160,6 +164,7 @@ export class EthernetCensus {
     this.#transport[transport]++;
     this.#checksums[checksum]++;
     if (!facts.isIp) return;
+    this.#hosts.add(packet.bytes, facts);
     if (facts.isFragment) this.#fragments++;
     if (transport === "tcp" || transport === "udp") this.#payloadBytes += facts.payloadBytes;
     this.#esp.add(facts, packet);
@@ -176,6 +181,7 @@ export class EthernetCensus {
       flows: this.#flows.size,
       topFlows: this.#findTopFlows().map((flow) => this.#summarize(flow, hasStamps)),
       checksums: { ...this.#checksums },
+      hosts: this.#hosts.contents(),
       esp: this.#esp.contents(),
       aggregation: this.#aggregation.contents(hasStamps),
     };

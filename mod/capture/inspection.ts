@@ -18,15 +18,16 @@
 
 import { LONGEST_MTU_FRAME_BYTES } from "../wire/frame_facts.ts";
 import { isLinkTypeFollowed } from "../wire/link_layer.ts";
-import { linkTypeName } from "../wire/link_types.ts";
 import type { ByteSource } from "./byte_source.ts";
 import { EthernetCensus, type EthernetContents } from "./ethernet_census.ts";
 import { openCapture } from "./open.ts";
 import { CapturePacket } from "./packet.ts";
+import { judgePaths, type PathVerdict } from "./path_verdicts.ts";
 import type { CaptureInterface, LinkTypeCount } from "./reader.ts";
 
 /** Above this length a frame counts in {@link RecordCounts.framesAboveMtu}. */
 export { LONGEST_MTU_FRAME_BYTES };
+export type { PathVerdict } from "./path_verdicts.ts";
 
 /** Sums over the records of a capture, of any link type. Unknown is null, never 0. */
 export interface RecordCounts {
@@ -66,16 +67,6 @@ export interface Inspection extends RecordCounts {
   readonly warnings: readonly string[];
 }
 
-/** Whether a path can play a capture. */
-export interface PathVerdict {
-  /** Name of the path, a value of the configuration key `path`. */
-  readonly path: string;
-  /** Whether it finds at least one packet to play. */
-  readonly playable: boolean;
-  /** What it would play, or why it cannot: part of a sentence, no period. */
-  readonly why: string;
-}
-
 /**
  * Reads a capture from front to back and counts what is in it.
  *
@@ -106,25 +97,9 @@ export async function inspectCapture(source: ByteSource, name: string): Promise<
     linkTypes,
     interfaces,
     ethernet: linkTypes.length > 0 && !hasFrames(linkTypes) ? null : contents,
-    paths: ["forward", "send"].map((path) => judgeIpPath(path, linkTypes, contents)),
+    paths: judgePaths(linkTypes, contents),
     warnings,
   };
-}
-
-/**
- * Paths `forward` and `send` play IPv4 and IPv6; packets with a damaged header arrive at a gateway, too, and are dropped
- * there. Of a capture that a host can send something of, `send` takes the side that sent more payload.
- */
-function judgeIpPath(path: string, linkTypes: readonly LinkTypeCount[], { network }: EthernetContents): PathVerdict {
-  const verdict = (playable: boolean, why: string): PathVerdict => ({ path, playable, why });
-  const { ipv4, ipv6, arp, other } = network;
-  if (ipv4 + ipv6 > 0) return verdict(true, `${ipv4} of its packets are IPv4, ${ipv6} are IPv6`);
-  if (linkTypes.length === 0) return verdict(false, "the capture holds no packet");
-  if (!hasFrames(linkTypes)) {
-    const names = linkTypes.map(({ linkType }) => linkTypeName(linkType)).join(", ");
-    return verdict(false, `its link type is not understood (${names})`);
-  }
-  return verdict(false, `none of its packets is IPv4 or IPv6 (ARP ${arp}, other ${other})`);
 }
 
 /** Whether there are packets that the census has looked into. */

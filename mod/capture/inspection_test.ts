@@ -33,9 +33,9 @@ function assertSumsClose({ packets, linkTypes, ethernet, durationNs, t0EpochNs, 
   assertEquals(sas.reduce((total, sa) => total + sa.packets, packetsOfOtherSas) <= ipFrames, true);
 }
 
-/** What is said of all paths that begin with IP packets. */
-function verdicts(playable: boolean, why: string): PathVerdict[] {
-  return ["forward", "send"].map((path) => ({ path, playable, why }));
+/** What is said of every path where there is no IP packet. */
+function refusals(why: string): PathVerdict[] {
+  return ["forward", "send", "receive", "host-to-host"].map((path) => ({ path, playable: false, why }));
 }
 
 Deno.test("inspectCapture() says of a capture without packets what is known: nothing but that", async () => {
@@ -63,6 +63,7 @@ Deno.test("inspectCapture() says of a capture without packets what is known: not
       flows: 0,
       topFlows: [],
       checksums: { complete: 0, pseudoHeaderOnly: 0, wrong: 0, unchecked: 0 },
+      hosts: { hasEsp: false, busiestSender: null, busiestReceiver: null },
       esp: { sas: [], packetsOfOtherSas: 0 },
       aggregation: {
         packets: 0,
@@ -73,7 +74,7 @@ Deno.test("inspectCapture() says of a capture without packets what is known: not
         packetsOfOtherFlows: 0,
       },
     },
-    paths: verdicts(false, "the capture holds no packet"),
+    paths: refusals("the capture holds no packet"),
     warnings: [],
   });
 });
@@ -126,23 +127,66 @@ Deno.test("inspectCapture() does not look into link types it does not know, and 
   assertSumsClose(inspection);
   assertEquals([inspection.ethernet, inspection.linkTypes], [null, [{ linkType: 127, packets: 1 }]]);
   const why = "its link type is not understood (ieee802-11-radiotap)";
-  assertEquals(inspection.paths, verdicts(false, why));
+  assertEquals(inspection.paths, refusals(why));
 });
 
-Deno.test("inspectCapture() finds paths forward and send playable from one IP packet on", async () => {
+Deno.test("inspectCapture() finds no path playable without IP packets, and all from one on", async () => {
   const others = [0x0806, 0x0806, 0x8100].map((etherType) => record(buildFrame({ etherType })));
   const without = await inspect(others);
-  const why = "none of its packets is IPv4 or IPv6 (ARP 2, other 1)";
-  assertEquals(without.paths, verdicts(false, why));
-  for (
-    const [ipVersion, why] of [[4, "1 of its packets are IPv4, 0 are IPv6"], [
-      6,
-      "0 of its packets are IPv4, 1 are IPv6",
-    ]] as const
-  ) {
+  assertEquals(without.paths, refusals("none of its packets is IPv4 or IPv6 (ARP 2, other 1)"));
+  for (const ipVersion of [4, 6] as const) {
+    const [from, to] = ipVersion === 4 ? ["192.0.2.1", "192.0.2.2"] : ["2001:db8::1", "2001:db8::2"];
     const { paths } = await inspect([...others, record(buildFrame({ ipVersion }))]);
-    assertEquals(paths, verdicts(true, why));
+    assertEquals(paths.map(({ path, playable }) => [path, playable]), [
+      ["forward", true],
+      ["send", true],
+      ["receive", true],
+      ["host-to-host", true],
+    ]);
+    assertEquals(paths.map(({ why }) => why), [
+      `${Number(ipVersion === 4)} of its packets are IPv4, ${Number(ipVersion === 6)} are IPv6`,
+      `1 of its packets come from ${from}, which sent the most`,
+      `1 of its packets are for ${to}, which was sent the most, and are sealed before they arrive`,
+      `1 of its packets come from ${from}, which sent the most`,
+    ]);
   }
+});
+
+Deno.test("inspectCapture() names the busiest sender and receiver, by payload, not by packets", async () => {
+  const small = [1, 2, 3].map(() => record(buildFrame({ source: [10, 0, 0, 1], destination: [10, 0, 0, 9] })));
+  const large = record(buildFrame({ source: [10, 0, 0, 2], destination: [10, 0, 0, 8], payloadBytes: 1400 }));
+  const { paths } = await inspect([...small, large]);
+  assertEquals(paths.slice(1, 3).map(({ why }) => why.split(",")[0]), [
+    "1 of its packets come from 10.0.0.2",
+    "1 of its packets are for 10.0.0.8",
+  ]);
+});
+
+Deno.test("inspectCapture() says of ESP that it arrives as it is, and nothing else does", async () => {
+  const clear = record(buildFrame({ source: [10, 0, 0, 1], destination: [10, 0, 0, 9], payloadBytes: 1400 }));
+  const esp = record(buildFrame({ source: [10, 0, 0, 2], destination: [10, 0, 0, 8], protocol: 50, payloadBytes: 80 }));
+  const { paths, ethernet } = await inspect([clear, esp, clear, esp]);
+  assertEquals(paths[2], {
+    path: "receive",
+    playable: true,
+    why: "2 of its packets are ESP for 10.0.0.8, and arrive as they are: what the SA does not open is dropped",
+  });
+  assertEquals(ethernet?.hosts, {
+    hasEsp: true,
+    busiestSender: { address: "10.0.0.1", packets: 2 },
+    busiestReceiver: { address: "10.0.0.8", packets: 2 },
+  });
+});
+
+Deno.test("inspectCapture() finds that a host cannot play packets without a readable IP header, and a gateway can", async () => {
+  const { paths } = await inspect([record(buildFrame().subarray(0, 20))]);
+  const why = "the IP header of none of its packets can be read";
+  assertEquals(paths, [
+    { path: "forward", playable: true, why: "1 of its packets are IPv4, 0 are IPv6" },
+    { path: "send", playable: false, why },
+    { path: "receive", playable: false, why },
+    { path: "host-to-host", playable: false, why },
+  ]);
 });
 
 Deno.test("inspectCapture() keeps the packets before a damage, and passes the warning on", async () => {

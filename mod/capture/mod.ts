@@ -20,6 +20,7 @@
 export { type ByteSource, sourceOfBytes } from "./byte_source.ts";
 export { CaptureError } from "./errors.ts";
 export * from "../wire/link_types.ts";
+export type { BusyHost, Hosts } from "./host_census.ts";
 export { CAPTURE_FORMATS, HEAD_BYTES, openCapture } from "./open.ts";
 export { CapturePacket } from "./packet.ts";
 export { MAXIMUM_SNAPLEN } from "./pcap_reader.ts";

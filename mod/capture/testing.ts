@@ -119,3 +119,14 @@ export function sourceInSteps(bytes: Uint8Array, steps: readonly number[]): Byte
 export function patternBytes(length: number, seed: number): Uint8Array {
   return Uint8Array.from({ length }, (_, index) => (index * 7 + seed * 31 + (index >> 8)) & 0xff);
 }
+
+/** The first `packets` packets of a pcap file of this machine's byte order, for tests that need no long one. */
+export function firstPackets(file: Uint8Array, packets: number): Uint8Array {
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  let at = PCAP_HEADER_BYTES;
+  for (let i = 0; i < packets && at < file.length; i++) at += PCAP_RECORD_BYTES + view.getUint32(at + 8, true);
+  return file.subarray(0, at);
+}
+
+const PCAP_HEADER_BYTES = 24;
+const PCAP_RECORD_BYTES = 16;

@@ -12,10 +12,11 @@ import type { Arguments, Command } from "./command.ts";
 import { UsageError } from "./errors.ts";
 import { captureInputs, configFrom, profileFrom } from "./inputs.ts";
 import { concludeJobs, type Job, JOB_FLAGS, jobOptionsFrom, runJobs } from "./run_jobs.ts";
+import { associationsFrom, withAssociations } from "./sa_input.ts";
 import { say } from "./terminal.ts";
 
 /** Compared when `-c` does not say what: the presets of the design's default that are built. */
-const DEFAULT_CONFIGS = "baseline,nocopy,linux-4.14,linux-6.1-module";
+const DEFAULT_CONFIGS = "baseline,nocopy,linux-4.14,linux-6.1-module,offload-packet";
 
 /** The verb. */
 export const compareCommand: Command = {
@@ -47,12 +48,13 @@ export const compareCommand: Command = {
 
 async function runCompare(args: Arguments): Promise<number> {
   const options = jobOptionsFrom("compare", args);
-  const configs = await configsFrom(args);
+  const associations = await associationsFrom(args);
+  const configs = (await configsFrom(args)).map((resolved) => withAssociations(resolved, associations));
   const profiles: Profile[] = [];
   for (const config of configs) profiles.push(await profileFrom(config));
   const passes = configs.reduce((sum, { config }) => sum + timesOpened(config), 0);
   const inputs = await captureInputs(args.operands, passes);
-  const jobs = jobsOf(inputs, configs, profiles);
+  const jobs = jobsOf(inputs, configs, profiles).map((job) => ({ ...job, associations: associations?.entries }));
   const runs = await runJobs(jobs, options);
   if (!options.quiet) sayIdle(configs);
   return concludeJobs(jobs, runs, options);

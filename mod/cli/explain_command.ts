@@ -12,6 +12,7 @@ import { EXIT, UsageError } from "./errors.ts";
 import { chooseFormat } from "./formats.ts";
 import { captureInputs, configFrom, profileFrom } from "./inputs.ts";
 import { withProgress } from "./progress.ts";
+import { associationsFrom, SA_FLAG, withAssociations } from "./sa_input.ts";
 import { say, writeOut } from "./terminal.ts";
 
 /** The verb. */
@@ -32,6 +33,7 @@ export const explainCommand: Command = {
       doc: "A preset (see tailbits configs) or a JSONC file; default nocopy.",
     },
     { name: "set", value: "KEY=VALUE", repeats: true, doc: "Change one key; may be repeated." },
+    SA_FLAG,
     { name: "format", value: "FORMAT", doc: "text (default) or json." },
   ],
   examples: [
@@ -48,11 +50,12 @@ async function runExplain(args: Arguments): Promise<number> {
   if (args.operands.length > 1) {
     throw new UsageError(`Cannot explain ${args.operands.length} captures at once: name one`);
   }
-  const resolved = await configFrom(args.one("config"), args.all("set"));
+  const file = await associationsFrom(args);
+  const resolved = withAssociations(await configFrom(args.one("config"), args.all("set")), file);
   const profile = await profileFrom(resolved);
   const [input] = await captureInputs(args.operands, timesOpened(resolved.config));
   const shown = args.has("quiet") ? input! : withProgress(input!, "explain");
-  const life = await explain({ input: shown, resolved, profile }, number);
+  const life = await explain({ input: shown, resolved, profile, associations: file?.entries }, number);
   if (!args.has("quiet")) { for (const warning of life.run.warnings) say(`tailbits: Warning: ${warning}`); }
   writeOut(format === "json" ? explanationJson(life) : renderExplanation(life));
   return EXIT.ok;

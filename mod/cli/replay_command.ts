@@ -5,12 +5,15 @@
  */
 
 import { saTable } from "../esp/sa_table.ts";
-import { testSecurityAssociation } from "../esp/sa.ts";
-import { type CaptureInput, timesOpened } from "../replay/run.ts";
+import { type SecurityAssociation, testSecurityAssociation } from "../esp/sa.ts";
+import { outboundAssociation } from "../esp/sa_directory.ts";
+import type { Config } from "../config/schema.ts";
+import { type CaptureInput, reverseAssociation, timesOpened } from "../replay/run.ts";
 import type { Arguments, Command } from "./command.ts";
 import { UsageError } from "./errors.ts";
 import { captureInputs, configFrom, profileFrom } from "./inputs.ts";
 import { PcapOutput } from "./pcap_output.ts";
+import { type AssociationFile, associationsFrom, withAssociations } from "./sa_input.ts";
 import { concludeJobs, JOB_FLAGS, jobOptionsFrom, runJobs } from "./run_jobs.ts";
 
 /** The verb. */
@@ -33,15 +36,15 @@ export const replayCommand: Command = {
     {
       name: "write-pcap",
       value: "FILE",
-      doc: "Write what NIC 1 sends, encrypted, with virtual time stamps (- is stdout).",
+      doc: "Write what NIC 1 sends, encrypted, with virtual time stamps (- is stdout); of two hosts what both send.",
     },
-    { name: "write-sa", value: "FILE", doc: "Write the SA as a table for Wireshark (file esp_sa). Test keys only." },
+    { name: "write-sa", value: "FILE", doc: "Write the SAs as a table for Wireshark (file esp_sa). Test keys only." },
   ],
-  plannedFlags: ["sa"],
   examples: [
     "tailbits replay fixtures/bulk-tcp-ipv4.pcap -c baseline -o out",
     "tailbits replay trace.pcap -c nocopy --set tx_dst=new-page --format json",
     "tailbits replay trace.pcap -o out --trace packets,events",
+    "tailbits replay esp.pcap --sa esp_sa --set path=receive -o out --trace sas",
     "tailbits replay trace.pcap --write-pcap esp.pcap --write-sa esp_sa",
   ],
   run: runReplay,
@@ -49,13 +52,15 @@ export const replayCommand: Command = {
 
 async function runReplay(args: Arguments): Promise<number> {
   const options = jobOptionsFrom("replay", args);
-  const resolved = await configFrom(args.one("config"), args.all("set"));
+  const associations = await associationsFrom(args);
+  const resolved = withAssociations(await configFrom(args.one("config"), args.all("set")), associations);
   const profile = await profileFrom(resolved);
   const inputs = await captureInputs(args.operands, timesOpened(resolved.config));
   const jobs = inputs.map((input, i) => ({
     input,
     resolved,
     profile,
+    associations: associations?.entries,
     label: input.name,
     folder: inputs.length === 1 ? "" : `${i + 1}-${input.name}`,
   }));
@@ -63,13 +68,20 @@ async function runReplay(args: Arguments): Promise<number> {
   if (pcapPath !== undefined) refusePcap(pcapPath, inputs, resolved.config.engine, args);
   const frames = pcapPath === undefined ? undefined : new PcapOutput(pcapPath);
   const saPath = args.one("write-sa");
-  const table = saTable([testSecurityAssociation(resolved.config)]);
+  const table = saPath === undefined ? "" : saTable(sealingAssociations(resolved.config, associations));
   const runs = await runJobs(jobs, options, {
     ...(frames === undefined ? {} : { frames }),
     ...(saPath === undefined ? {} : { files: new Map([[saPath, table]]) }),
   });
   frames?.commit();
   return concludeJobs(jobs, runs, options, pcapPath === "-");
+}
+
+/** What `--write-sa` writes: the SAs that this run seals under. */
+function sealingAssociations(config: Config, file: AssociationFile | undefined): SecurityAssociation[] {
+  if (file !== undefined) return [outboundAssociation(file.entries, config.seed, config.mode)];
+  const reverse = reverseAssociation(config);
+  return [testSecurityAssociation(config), ...reverse === undefined ? [] : [reverse]];
 }
 
 function refusePcap(path: string, inputs: readonly CaptureInput[], engine: string, args: Arguments): void {

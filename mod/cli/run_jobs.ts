@@ -7,6 +7,7 @@
 
 import type { ResolvedConfig } from "../config/resolve.ts";
 import type { Profile } from "../cost/profile.ts";
+import type { SaEntry } from "../esp/sa_entry.ts";
 import type { FrameWriter } from "../replay/frame_sink.ts";
 import { type CaptureInput, replay, type Run } from "../replay/run.ts";
 import { type CsvStyle, renderCsv } from "../report/columns.ts";
@@ -20,6 +21,7 @@ import { formatFrom, render } from "./formats.ts";
 import { writeFiles } from "./outputs.ts";
 import { withProgress } from "./progress.ts";
 import { RunTraces, type TraceName, tracesFrom } from "./run_traces.ts";
+import { SA_FLAG } from "./sa_input.ts";
 import { say, writeOut } from "./terminal.ts";
 
 /** One capture through one configuration. */
@@ -29,6 +31,8 @@ export interface Job {
   readonly profile: Profile;
   /** Where its traces go below the folder of `-o`; empty for that folder itself. */
   readonly folder: string;
+  /** The SAs of a file; absent: the test SA. */
+  readonly associations?: readonly SaEntry[] | undefined;
   /** What to call it when something is to be said of it. */
   readonly label: string;
 }
@@ -41,7 +45,8 @@ export const JOB_FLAGS: readonly Flag[] = [
     value: "DIR",
     doc: "Write summary.csv there, and copies.csv, series.csv and run.json of each run.",
   },
-  { name: "trace", value: "LIST", doc: "With -o: write packets.csv and events.csv too (packets, events, or both)." },
+  { name: "trace", value: "LIST", doc: "With -o: write packets.csv, events.csv, sas.csv too (packets,events,sas)." },
+  SA_FLAG,
   { name: "format", value: "FORMAT", doc: "What to print: table, csv, json or md." },
   ...CSV_FLAGS,
   { name: "check", doc: "Encrypt, open every packet again, hold the laws against the ledger; exit 1 on a failure." },
@@ -89,8 +94,8 @@ export async function runJobs(
   const runs: NumberedRun[] = [];
   for (const job of jobs) {
     const folder = options.out === undefined ? undefined : `${options.out}${job.folder === "" ? "" : `/${job.folder}`}`;
-    const { interval_us } = job.resolved.config;
-    const traces = folder === undefined ? null : new RunTraces(folder, options.traces, options.style, interval_us);
+    const { config } = job.resolved;
+    const traces = folder === undefined ? null : new RunTraces(folder, options.traces, options.style, config);
     const run = await runJob(job, options, traces, more.frames);
     runs.push({ number: runs.length + 1, run });
     if (folder === undefined) continue;
@@ -106,13 +111,15 @@ export async function runJobs(
 }
 
 function runJob(job: Job, options: JobOptions, traces: RunTraces | null, frames?: FrameWriter): Promise<Run> {
-  const { resolved, profile, label } = job;
+  const { resolved, profile, label, associations } = job;
   return replay({
     input: options.quiet ? job.input : withProgress(job.input, `${options.verb} ${label}`),
     resolved,
     profile,
+    associations,
     check: options.check,
     folds: traces?.folds ?? [],
+    statistics: traces?.statistics ?? undefined,
     ...(frames === undefined ? {} : { frames }),
   });
 }

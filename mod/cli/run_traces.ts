@@ -1,5 +1,5 @@
 /**
- * The traces of one run that grow with it: `series.csv`, `packets.csv`, `events.csv`.
+ * The traces of one run that grow with it: `series.csv`, `packets.csv`, `events.csv`, `sas.csv`.
  *
  * @module
  */
@@ -13,12 +13,16 @@ import { CsvStream, type CsvStyle, renderCsv } from "../report/columns.ts";
 import { EVENTS_COLUMNS } from "../report/events.ts";
 import { PACKET_COLUMNS } from "../report/packets.ts";
 import { SERIES_COLUMNS } from "../report/series.ts";
+import { saRecords } from "../replay/sa_records.ts";
+import { SA_COLUMNS } from "../report/sas.ts";
+import { SaStatistics } from "../replay/sa_statistics.ts";
+import type { Config } from "../config/schema.ts";
 import { nearest } from "../config/nearest.ts";
 import { UsageError } from "./errors.ts";
 import { makeFolder, OutputFile } from "./outputs.ts";
 
-/** Traces that are written on request only: they have a row per packet or event. */
-const TRACES = ["packets", "events"] as const;
+/** Traces that are written on request only: they have a row per packet, event or SA. */
+const TRACES = ["packets", "events", "sas"] as const;
 
 /** Rows of series.csv at most: a long gap in the stamps makes more of a short interval than anybody reads. */
 const SERIES_ROWS_MAX = 1_000_000;
@@ -44,14 +48,18 @@ export function tracesFrom(list: string | undefined, folder: string | undefined)
 export class RunTraces {
   /** The folds to hand to the run. */
   readonly folds: Fold[] = [];
+  /** Counts for each SA; null where nobody wants them. */
+  readonly statistics: SaStatistics | null;
   readonly #series: Series;
   readonly #packets: Packets | null = null;
   readonly #streams: { flush(): void; file: OutputFile }[] = [];
 
-  /** `intervalUs` is the value of the key `interval_us`. */
-  constructor(readonly folder: string, traces: readonly TraceName[], readonly style: CsvStyle, intervalUs: string) {
-    this.#series = new Series(intervalUs === "auto" ? undefined : Number(intervalUs));
+  constructor(readonly folder: string, traces: readonly TraceName[], readonly style: CsvStyle, config: Config) {
+    const { interval_us, net_cpus, crypto_cpus } = config;
+    const intervalUs = interval_us === "auto" ? undefined : Number(interval_us);
+    this.#series = new Series(intervalUs, { netCpus: net_cpus, cryptoCpus: crypto_cpus });
     this.folds.push(this.#series);
+    this.statistics = traces.includes("sas") ? new SaStatistics() : null;
     if (traces.length > 0) makeFolder(folder);
     if (traces.includes("packets")) {
       const stream = this.#stream("packets.csv", PACKET_COLUMNS);
@@ -75,6 +83,9 @@ export class RunTraces {
       `${this.folder}/series.csv`,
       renderCsv(SERIES_COLUMNS, this.#series.intervals(run.elapsedNs), this.style),
     );
+    if (this.statistics !== null) {
+      files.set(`${this.folder}/sas.csv`, renderCsv(SA_COLUMNS, saRecords(run, this.statistics), this.style));
+    }
     for (const { file, flush } of this.#streams) {
       flush();
       file.commit();

@@ -69,7 +69,7 @@ function openFolder(path: string): RecordingFolder {
   const name = baseName(path);
   return {
     name,
-    files: entriesOf(path).filter(({ isFile }) => isFile).map((entry) => entry.name),
+    files: entriesOf(path).filter(({ isDirectory }) => !isDirectory).map((entry) => entry.name),
     async read(file) {
       try {
         return await Deno.readFile(`${path}/${file}`);

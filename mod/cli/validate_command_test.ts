@@ -2,28 +2,11 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { parse } from "@std/csv";
+import { type Outcome, ROOT, tailbits, tailbitsProcess } from "./testing.ts";
 
-const ROOT = new URL("../../", import.meta.url).pathname;
 const RECORDING = "fixtures/kernel/gro-tcp-short-last";
 
-interface Outcome {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function validate(...args: readonly string[]): Promise<Outcome> {
-  const command = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-check", "-R", "cli.ts", "validate", ...args],
-    cwd: ROOT,
-    env: { NO_COLOR: "1" },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  });
-  const { code, stdout, stderr } = await command.output();
-  return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
-}
+const validate = (...args: readonly string[]): Promise<Outcome> => tailbits(["validate", ...args]);
 
 /** Runs `body` with a copy of a recording that is gone afterwards. */
 async function withCopy(body: (folder: string) => Promise<void>): Promise<void> {
@@ -41,7 +24,7 @@ async function withCopy(body: (folder: string) => Promise<void>): Promise<void> 
 const HEADER = "scenario,compare,compared,differ,not_compared,reason,first_difference";
 
 Deno.test("validate prints one row per recording into a pipe as CSV, and nothing else", async () => {
-  const { code, stdout, stderr } = await validate(RECORDING);
+  const { code, stdout, stderr } = await tailbitsProcess(["validate", RECORDING], { permissions: ["-R"] });
   assertEquals([code, stderr], [0, ""]);
   const [header, row, end] = stdout.split("\n");
   assertEquals([header, end], [HEADER, ""]);

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { type KeyDefinition, valuesShown } from "./kinds.ts";
+import { idleConditions, type KeyDefinition, valuesShown } from "./kinds.ts";
 import { PLANNED_KEYS } from "./planned_keys.ts";
 import { DEFAULT_PRESET, PLANNED_PRESETS, PRESETS } from "./presets.ts";
 import type { ResolvedConfig } from "./resolve.ts";
@@ -24,7 +24,7 @@ export interface KeyRow {
   readonly unit: string;
   /** The paths on which the key acts. */
   readonly paths: readonly string[];
-  /** What, all together, makes it idle there: `tx_tail=linearize`; empty if nothing does. */
+  /** What makes it idle there, each of them: `tx_tail=linearize`, `path=forward and gro=off`; empty if nothing does. */
   readonly idle_when: readonly string[];
   /** One sentence in the words of the field. */
   readonly doc: string;
@@ -64,7 +64,7 @@ export function keyRows(): KeyRow[] {
       default: String(definition.default),
       unit: definition.unit ?? "",
       paths: definition.paths,
-      idle_when: assignments(definition.idleWhen ?? {}),
+      idle_when: idleConditions(definition).map((condition) => assignments(condition).join(" and ")),
       doc: definition.doc,
       question: definition.question ?? "",
       planned: definition.kind === "choice" ? definition.planned ?? [] : [],
@@ -93,7 +93,7 @@ export function renderKeys(): string {
 
 function renderKey(row: KeyRow): string {
   const unit = row.unit === "" ? "" : ` ${row.unit}`;
-  const idle = row.idle_when.length === 0 ? "" : `; idle with ${row.idle_when.join(" and ")}`;
+  const idle = row.idle_when.length === 0 ? "" : `; idle with ${row.idle_when.join(", or ")}`;
   const lines = [`${row.key}=${row.values.join("|")}${unit} (default ${row.default})`, row.doc];
   if (row.question !== "") lines.push(`Slides: ${row.question}`);
   lines.push(`Acts on: ${row.paths.join(", ")}${idle}.`);

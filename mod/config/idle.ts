@@ -7,18 +7,20 @@
  */
 
 import { orList } from "./errors.ts";
-import type { Path } from "./kinds.ts";
+import { idleConditions, type Path } from "./kinds.ts";
 import { type Config, definitionOf, KEY_NAMES, type KeyName } from "./schema.ts";
 
 /** Returns why `key` changes nothing in `config` played on `path`, in words; undefined if it acts. */
 export function whyIdle(key: KeyName, config: Config, path: Path): string | undefined {
-  const { paths, idleWhen } = definitionOf(key);
+  const definition = definitionOf(key);
+  const { paths } = definition;
   if (!paths.includes(path)) return `it acts on path ${orList(paths)}, not on ${path}`;
-  if (idleWhen === undefined) return undefined;
   const values: Readonly<Record<string, string | number>> = { ...config, path };
-  const conditions = Object.entries(idleWhen);
-  if (!conditions.every(([other, value]) => values[other] === value)) return undefined;
-  return `it is idle with ${conditions.map(([other, value]) => `${other}=${value}`).join(" and ")}`;
+  const holds = idleConditions(definition).find((condition) => {
+    return Object.entries(condition).every(([other, value]) => values[other] === value);
+  });
+  if (holds === undefined) return undefined;
+  return `it is idle with ${Object.entries(holds).map(([other, value]) => `${other}=${value}`).join(" and ")}`;
 }
 
 /**

@@ -19,6 +19,15 @@ export type Path = (typeof PATHS)[number];
 /** What a key may be set to. */
 export type Setting = string | number;
 
+/** Values of other keys, `path` among them. */
+export type IdleCondition = Readonly<Record<string, Setting>>;
+
+/** The conditions under one of which a key is idle; none if it acts wherever its paths say. */
+export function idleConditions({ idleWhen }: KeyFacts): readonly IdleCondition[] {
+  if (idleWhen === undefined) return [];
+  return Array.isArray(idleWhen) ? idleWhen : [idleWhen as IdleCondition];
+}
+
 /** What the table says about every key, whatever its kind. */
 export interface KeyFacts {
   /** One sentence in the words of the field. */
@@ -29,8 +38,11 @@ export interface KeyFacts {
   readonly paths: readonly Path[];
   /** The value on a path when nothing else is said, where it differs from that of the others. */
   readonly defaultOn?: Readonly<Partial<Record<Path, Setting>>>;
-  /** The key is idle where all of these hold, `path` among them; absent: it acts wherever `paths` says. */
-  readonly idleWhen?: Readonly<Record<string, Setting>>;
+  /**
+   * The key is idle where all of these hold, `path` among them, or of a list where all of one do; absent: it acts wherever `paths`
+   * says.
+   */
+  readonly idleWhen?: IdleCondition | readonly IdleCondition[];
   /** The unit of a number that has one. */
   readonly unit?: string;
 }
@@ -53,6 +65,8 @@ export interface ChoiceKey extends KeyFacts {
   readonly values: readonly Setting[];
   /** More values that are built, with a number in each; of a choice of texts. */
   readonly forms?: readonly NumberForm[];
+  /** How help and messages list values and forms, where that is shorter than all of them. */
+  readonly shown?: readonly string[];
   /** Values of the design that are refused until they are built; `<name>` and a final `N` stand for any text. */
   readonly planned?: readonly string[];
   /** One of the values. */
@@ -101,8 +115,12 @@ export function expectation(definition: KeyDefinition): string {
   return `${noun} from ${definition.minimum} to ${definition.maximum}${unit}`;
 }
 
-/** Returns what a choice takes: its values, then its forms as `frags:<1..17>`. */
-export function valuesShown({ values, forms = [] }: ChoiceKey): readonly string[] {
+/** Returns what a choice takes: its values, then its forms as `frags:<1..17>`, or in short where it has a way to say so. */
+export function valuesShown(definition: ChoiceKey): readonly string[] {
+  return definition.shown ?? allValues(definition);
+}
+
+function allValues({ values, forms = [] }: ChoiceKey): readonly string[] {
   return [...values.map(String), ...forms.map(({ shown }) => shown)];
 }
 
@@ -185,7 +203,7 @@ function wrongValue(key: string, definition: KeyDefinition, value: Setting, wher
     const verb = built.length === 1 ? "is" : "are";
     return new ConfigError(`Cannot use ${setting}: it is not built yet; built ${verb} ${built.join(", ")}${where}`);
   }
-  const near = nearestInWords(String(value), built, definition.planned ?? []);
+  const near = nearestInWords(String(value), allValues(definition), definition.planned ?? []);
   const hint = near === undefined ? "" : ` (nearest: ${near})`;
   return new ConfigError(`Cannot set ${setting}: it takes ${expectation(definition)}${hint}${where}`);
 }

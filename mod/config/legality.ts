@@ -17,9 +17,71 @@ interface Rule {
   readonly reason: string;
 }
 
+const NO_CALLBACK =
+  "what crypto=cpu does is done when the call returns; add crypto=cryptd, pcrypt or accel, or async=inline";
+const NOT_INLINE = "such an engine calls back later, and nobody waits for it inline; add async=callback, or crypto=cpu";
+const LAYER_3 =
+  "before the queue discipline there is no such queue: what layer 3 has encrypted enters an ordinary qdisc; " +
+  "add gso=l2, or async=callback with busy=requeue";
+const OWN_QUEUE = "a crypto-qdisc is both queues in one, and neither has the other's; add both or none";
+
+const NOT_ASKED = "what the NIC encrypts is not the engine's; add crypto=cpu with async=inline, or offload=none";
+const NEEDS_HANDLER =
+  "packets that the NIC has decrypted are known to the GRO handler of ESP alone; add gro=on with esp_gro=on, or offload=none";
+
 const REFUSED: readonly Rule[] = [
+  ...(["crypto", "packet"] as const).flatMap((offload) => [
+    ...(["cryptd", "pcrypt", "accel"] as const).map((crypto) => {
+      return { when: { offload, crypto }, reason: NOT_ASKED } as const;
+    }),
+    {
+      when: { offload, encap: "udp" },
+      reason: "Linux offloads no SA with UDP encapsulation (xfrm_dev_state_add, 6.1); add encap=none, or offload=none",
+    } as const,
+  ]),
+  ...(["receive", "host-to-host"] as const).flatMap((path) => [
+    { when: { path, offload: "crypto", gro: "off" }, reason: NEEDS_HANDLER } as const,
+    { when: { path, offload: "crypto", esp_gro: "off" }, reason: NEEDS_HANDLER } as const,
+  ]),
+  {
+    when: { path: "forward", udp_gro: "encap" },
+    reason: "what a gateway forwards comes to none of its sockets; add udp_gro=forward, or udp_gro=off",
+  },
+  {
+    when: { path: "receive", esn: "on", replay_window: 0 },
+    reason: "the upper half of an extended sequence number is guessed from the replay window; add replay_window=64",
+  },
+  {
+    when: { path: "host-to-host", esn: "on", replay_window: 0 },
+    reason: "the upper half of an extended sequence number is guessed from the replay window; add replay_window=64",
+  },
+  ...(["callback", "crypto-qdisc", "encap-then-crypto"] as const).map((async) => {
+    return { when: { crypto: "cpu", async }, reason: NO_CALLBACK } as const;
+  }),
+  ...(["cryptd", "pcrypt", "accel"] as const).map((crypto) => {
+    return { when: { crypto, async: "inline" }, reason: NOT_INLINE } as const;
+  }),
+  {
+    when: { async: "inline", busy: "softirq-queue" },
+    reason: "what was encrypted inline is still the queue's when the driver is busy; add busy=requeue",
+  },
+  { when: { async: "inline", busy: "crypto-qdisc" }, reason: OWN_QUEUE },
+  ...(["off", "xfrm"] as const).flatMap((gso) => [
+    { when: { gso, async: "crypto-qdisc" }, reason: LAYER_3 } as const,
+    { when: { gso, async: "encap-then-crypto" }, reason: LAYER_3 } as const,
+    { when: { gso, busy: "softirq-queue" }, reason: LAYER_3 } as const,
+    { when: { gso, busy: "crypto-qdisc" }, reason: LAYER_3 } as const,
+  ]),
+  { when: { async: "callback", busy: "crypto-qdisc" }, reason: OWN_QUEUE },
+  { when: { async: "encap-then-crypto", busy: "crypto-qdisc" }, reason: OWN_QUEUE },
+  { when: { async: "crypto-qdisc", busy: "requeue" }, reason: OWN_QUEUE },
+  { when: { async: "crypto-qdisc", busy: "softirq-queue" }, reason: OWN_QUEUE },
   {
     when: { path: "send", socket_gso: "on", gso: "off" },
+    reason: "what a socket with GSO sends must be cut before ESP; add gso=xfrm or gso=l2, or socket_gso=off",
+  },
+  {
+    when: { path: "host-to-host", socket_gso: "on", gso: "off" },
     reason: "what a socket with GSO sends must be cut before ESP; add gso=xfrm or gso=l2, or socket_gso=off",
   },
   {
@@ -37,12 +99,21 @@ const LATER_4_X: Partial<Config> = { rx_cow: "if-shared", tx_tail: "fragment", t
 
 /** Linux 4.11 is where both copies of the frame and the missing GRO handler ended (linux-datapath, section 12). */
 const COUNTERFACTUAL: readonly Rule[] = [
+  {
+    when: { era: "4.4", mode: "tunnel", ip: 6, encap: "udp" },
+    reason: "Linux puts ESP over IPv6 into UDP since 5.8",
+  },
   { when: { era: "4.4", rx_cow: "if-shared" }, unless: LATER_4_X, reason: "Linux decrypts in place since 4.11" },
   { when: { era: "4.4", tx_tail: "fragment" }, unless: LATER_4_X, reason: "Linux adds a tail fragment since 4.11" },
   { when: { era: "4.4", esp_gro: "on" }, unless: LATER_4_X, reason: "Linux has a GRO handler for ESP since 4.11" },
   { when: { era: "4.4", gso: "l2" }, unless: LATER_4_X, reason: "Linux segments at layer 2 in software since 4.16" },
   {
     when: { era: "4.4", path: "send", socket_gso: "on" },
+    unless: LATER_4_X,
+    reason: "Linux leaves GSO to sockets over IPsec since 4.14",
+  },
+  {
+    when: { era: "4.4", path: "host-to-host", socket_gso: "on" },
     unless: LATER_4_X,
     reason: "Linux leaves GSO to sockets over IPsec since 4.14",
   },
@@ -56,8 +127,28 @@ const COUNTERFACTUAL: readonly Rule[] = [
   { when: { era: "4.4", gro: "on", udp_gro: "frag-list" }, reason: "Linux chains UDP that it forwards since 5.6" },
   { when: { gro: "on", gro_overflow: "stop" }, reason: "Linux chains to the frag_list what the fragments do not take" },
   { when: { crypto_pages: "any" }, reason: "the crypto walks of Linux step at the ends of order-0 pages" },
+  { when: { async: "crypto-qdisc" }, reason: "no Linux has a queue discipline that encrypts" },
+  { when: { async: "encap-then-crypto" }, reason: "no Linux queues ESP packets that lack their ciphertext" },
+  {
+    when: { gso: "l2", async: "callback", busy: "requeue" },
+    reason: "what callbacks of layer 2 leave over waits in a queue of the CPU, not in the queue discipline",
+  },
+  {
+    when: { era: "4.4", busy: "softirq-queue" },
+    unless: LATER_4_X,
+    reason: "Linux has a backlog for asynchronous crypto since 4.16",
+  },
+  {
+    when: { era: "4.4", offload: "crypto" },
+    unless: LATER_4_X,
+    reason: "Linux has NICs encrypt ESP since 4.12",
+  },
+  { when: { offload: "packet" }, reason: "Linux leaves all of ESP to NICs since 6.2" },
   { when: { era: "6.1", gcm_sg: "single" }, reason: "AES-NI GCM takes requests of several entries since 5.0" },
 ];
+
+/** What drivers take (ixgbe, mlx5e: rfc4106 with an ICV of 16 bytes). */
+const OFFLOADED_CIPHERS: readonly string[] = ["aes-gcm-128", "aes-gcm-256"];
 
 function holds(when: Partial<Config>, config: Config): boolean {
   return Object.entries(when).every(([key, value]) => config[key as keyof Config] === value);
@@ -78,6 +169,19 @@ export function checkCombination(config: Config): void {
     throw new ConfigError(
       `Cannot combine build_frags=${build_frags} with max_skb_frags=${max_skb_frags}: ` +
         "the stack cannot fill more fragments than an skb holds",
+    );
+  }
+  const cpus = config.net_cpus + config.crypto_cpus;
+  if (config.crypto === "pcrypt" && config.callback_cpu >= cpus) {
+    throw new ConfigError(
+      `Cannot combine callback_cpu=${config.callback_cpu} with net_cpus=${config.net_cpus} and ` +
+        `crypto_cpus=${config.crypto_cpus}: CPUs are numbered from 0 to ${cpus - 1}`,
+    );
+  }
+  if (config.offload !== "none" && !OFFLOADED_CIPHERS.includes(config.cipher)) {
+    throw new ConfigError(
+      `Cannot combine offload=${config.offload} with cipher=${config.cipher}: ` +
+        `NICs encrypt with ${OFFLOADED_CIPHERS.join(" and ")} only, ICV of 16 bytes; add one of these, or offload=none`,
     );
   }
   const rule = REFUSED.find(({ when }) => holds(when, config));

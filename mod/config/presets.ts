@@ -22,6 +22,13 @@ export const PRESET_KEYS = [
   "esp_gro",
   "gro_overflow",
   "gso",
+  "async",
+  "busy",
+  "crypto",
+  "crypto_cpus",
+  "offload",
+  "nic_gso_esp",
+  "nic_tx_csum",
   "era",
   "oversize",
 ] as const;
@@ -54,6 +61,13 @@ const BASELINE: PresetSettings = {
   esp_gro: "off",
   gro_overflow: "frag-list",
   gso: "off",
+  async: "inline",
+  busy: "requeue",
+  crypto: "cpu",
+  crypto_cpus: 0,
+  offload: "none",
+  nic_gso_esp: "on",
+  nic_tx_csum: "on",
   era: "4.4",
   oversize: "grow",
 };
@@ -62,10 +76,16 @@ const NOCOPY: PresetSettings = { ...BASELINE, rx_cow: "if-shared", tx_tail: "fra
 const NOCOPY_GRO: PresetSettings = { ...NOCOPY, gro: "on", esp_gro: "on", gso: "xfrm" };
 const NOCOPY_GRO_GSO: PresetSettings = { ...NOCOPY_GRO, gso: "l2" };
 
+/** Packets that wait for a callback: a crypto queue of 1000 requests (6.1), which a poll does not fill. */
+const CRYPTD: PresetSettings = { ...NOCOPY_GRO_GSO, crypto: "cryptd", async: "callback", era: "6.1" };
+
 const LINUX_4_4: PresetSettings = { ...BASELINE, gcm_sg: "single", gro: "on", gso: "xfrm", oversize: "drop" };
 /** Rules that 4.14 shares with 4.4 rather than with 6.1 (GRO's table, the sizes of heads) come with era 4.4. */
 const LINUX_4_14: PresetSettings = { ...LINUX_4_4, rx_cow: "if-shared", tx_tail: "fragment", tx_dst: "new-page" };
 const LINUX_6_1: PresetSettings = { ...LINUX_4_14, gcm_sg: "native", esp_frag_limit: "4096", era: "6.1" };
+
+/** As merged: a clone gets its trailer behind linear bytes, and what software encrypts goes to a new page. */
+const OFFLOAD_CRYPTO: PresetSettings = { ...LINUX_6_1, esp_gro: "on", gso: "l2", offload: "crypto", oversize: "grow" };
 
 /** The presets that are built, in the order of help. */
 export const PRESETS: Readonly<Record<string, Preset>> = {
@@ -97,6 +117,42 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
     doc: "As nocopy-gro-gso, but GRO builds no frag_list and leaves one fragment free for the tail bits.",
     settings: { ...NOCOPY_GRO_GSO, gro_overflow: "stop", build_frags: 16 },
   },
+  "callback": {
+    doc:
+      "Asynchronous crypto at layer 3, with cryptd: segments are encrypted before the queue, which the callback puts them into.",
+    settings: { ...CRYPTD, gso: "xfrm" },
+  },
+  "crypto-qdisc": {
+    doc: "A queue that takes clear packets, has them encrypted by cryptd, and lets them go in order.",
+    settings: { ...CRYPTD, async: "crypto-qdisc", busy: "crypto-qdisc" },
+  },
+  "encap-then-crypto": {
+    doc: "Layer 2 makes whole ESP packets, a worker has them encrypted by cryptd, and they enter the queue again.",
+    settings: { ...CRYPTD, async: "encap-then-crypto" },
+  },
+  "requeue": {
+    doc: "Asynchronous crypto (cryptd) at layer 2: the callback enqueues what was encrypted to the queue again.",
+    settings: CRYPTD,
+  },
+  "softirq-queue": {
+    doc:
+      "Asynchronous crypto (cryptd) at layer 2 as merged in 4.16: the driver at once, else a queue of the CPU and NET_TX.",
+    settings: { ...CRYPTD, busy: "softirq-queue" },
+  },
+  "pcrypt": {
+    doc: "As softirq-queue, but 4 CPUs of their own encrypt in parallel (pcrypt).",
+    settings: { ...CRYPTD, crypto: "pcrypt", crypto_cpus: 4, busy: "softirq-queue" },
+  },
+  "offload-crypto": {
+    doc:
+      "A NIC that encrypts, and cuts aggregates of ESP packets (6.1 with esp4_offload): software does what its driver refuses.",
+    settings: OFFLOAD_CRYPTO,
+  },
+  "offload-packet": {
+    doc:
+      "A NIC that does all of ESP (as since Linux 6.2, else as 6.1): the stack has clear packets, and there is no fallback.",
+    settings: { ...OFFLOAD_CRYPTO, offload: "packet" },
+  },
   "linux-4.4": {
     doc: "Linux 4.4 as it was: GRO for clear packets, segmentation in xfrm, linearization always.",
     settings: LINUX_4_4,
@@ -116,13 +172,4 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
 };
 
 /** Presets that the design names and nobody has built. */
-export const PLANNED_PRESETS: readonly string[] = [
-  "callback",
-  "crypto-qdisc",
-  "encap-then-crypto",
-  "requeue",
-  "softirq-queue",
-  "pcrypt",
-  "offload-crypto",
-  "offload-packet",
-];
+export const PLANNED_PRESETS: readonly string[] = [];

@@ -47,6 +47,8 @@ Deno.test("PRESETS differ from baseline in what their names say", () => {
     return `${preset}: ${differing.map((key) => `${key}=${settings[key]}`).join(" ")}`;
   });
   const asMerged = "rx_cow=if-shared tx_tail=fragment tx_dst=new-page";
+  const cryptd = (how: string): string =>
+    `rx_cow=if-shared tx_tail=fragment gro=on esp_gro=on ${how} crypto=cryptd era=6.1`;
   assertEquals(differences, [
     "baseline: ",
     "nocopy-rx: rx_cow=if-shared",
@@ -55,6 +57,15 @@ Deno.test("PRESETS differ from baseline in what their names say", () => {
     "nocopy-gro: rx_cow=if-shared tx_tail=fragment gro=on esp_gro=on gso=xfrm",
     "nocopy-gro-gso: rx_cow=if-shared tx_tail=fragment gro=on esp_gro=on gso=l2",
     "fair-buffers: rx_cow=if-shared tx_tail=fragment build_frags=16 gro=on esp_gro=on gro_overflow=stop gso=l2",
+    `callback: ${cryptd("gso=xfrm async=callback")}`,
+    `crypto-qdisc: ${cryptd("gso=l2 async=crypto-qdisc busy=crypto-qdisc")}`,
+    `encap-then-crypto: ${cryptd("gso=l2 async=encap-then-crypto")}`,
+    `requeue: ${cryptd("gso=l2 async=callback")}`,
+    `softirq-queue: ${cryptd("gso=l2 async=callback busy=softirq-queue")}`,
+    "pcrypt: rx_cow=if-shared tx_tail=fragment gro=on esp_gro=on gso=l2 async=callback busy=softirq-queue " +
+    "crypto=pcrypt crypto_cpus=4 era=6.1",
+    `offload-crypto: ${asMerged} esp_frag_limit=4096 gro=on esp_gro=on gso=l2 offload=crypto era=6.1`,
+    `offload-packet: ${asMerged} esp_frag_limit=4096 gro=on esp_gro=on gso=l2 offload=packet era=6.1`,
     "linux-4.4: gcm_sg=single gro=on gso=xfrm oversize=drop",
     `linux-4.14: ${asMerged} gcm_sg=single gro=on gso=xfrm oversize=drop`,
     `linux-6.1: ${asMerged} esp_frag_limit=4096 gro=on gso=xfrm era=6.1 oversize=drop`,
@@ -137,11 +148,6 @@ Deno.test("resolveConfig() refuses planned presets, keys and values as not built
     assertEquals(refusal({ sets: [`${key}=1`] }), `Cannot set ${key}: it is not built yet`);
     assertStringIncludes(refusal({ file: file({ [key]: 1 }) }), `Cannot set ${key}: it is not built yet, in file`);
   }
-  assertEquals(refusal({ sets: ["qdisc=noqueue"] }), "Cannot use qdisc=noqueue: it is not built yet; built is pfifo");
-  assertEquals(
-    refusal({ sets: ["path=host-to-host"] }),
-    "Cannot use path=host-to-host: it is not built yet; built are forward, send, receive",
-  );
 });
 
 Deno.test("resolveConfig() refuses a --set that is not key=value", () => {
@@ -232,4 +238,67 @@ Deno.test("resolveConfig() refuses sockets with GSO where nobody would cut what 
     "Cannot combine path=send with socket_gso=on with gso=off",
   );
   assertEquals(resolveConfig({ sets: ["path=send", "socket_gso=on", "gso=xfrm"] }).config.socket_gso, "on");
+});
+
+Deno.test("resolveConfig() refuses a callback on a CPU that there is not, with pcrypt only", () => {
+  const sets = ["async=callback", "net_cpus=2", "crypto_cpus=2", "callback_cpu=4"];
+  assertEquals(
+    refusal({ sets: [...sets, "crypto=pcrypt"] }),
+    "Cannot combine callback_cpu=4 with net_cpus=2 and crypto_cpus=2: CPUs are numbered from 0 to 3",
+  );
+  assertEquals(resolveConfig({ sets: [...sets, "crypto=cryptd"] }).config.callback_cpu, 4);
+});
+
+Deno.test("policies that no Linux had are counterfactual, those of 4.16 are not", () => {
+  const said = (...sets: string[]): string =>
+    resolveConfig({ preset: "linux-6.1-module", sets }).counterfactual.join("; ");
+  const cryptd = "crypto=cryptd";
+  assertEquals(said(cryptd, "async=callback", "busy=softirq-queue"), "");
+  assertEquals(said(cryptd, "async=callback", "gso=xfrm"), "");
+  assertStringIncludes(said(cryptd, "async=callback"), "waits in a queue of the CPU");
+  assertStringIncludes(
+    said(cryptd, "async=crypto-qdisc", "busy=crypto-qdisc"),
+    "no Linux has a queue discipline that encrypts",
+  );
+  assertStringIncludes(said(cryptd, "async=encap-then-crypto"), "no Linux queues ESP packets");
+});
+
+Deno.test("resolveConfig() refuses what no NIC does, with the way out", () => {
+  const cases: readonly (readonly [sets: readonly string[], words: string])[] = [
+    [["cipher=null-sha256"], "NICs encrypt with aes-gcm-128 and aes-gcm-256 only"],
+    [["cipher=aes-gcm-256-icv8"], "ICV of 16 bytes; add one of these, or offload=none"],
+    [["encap=udp"], "Linux offloads no SA with UDP encapsulation"],
+    [["crypto=cryptd", "async=callback"], "what the NIC encrypts is not the engine's; add crypto=cpu"],
+  ];
+  for (const preset of ["offload-crypto", "offload-packet"]) {
+    for (const [sets, words] of cases) assertStringIncludes(refusal({ preset, sets }), words);
+  }
+  for (const path of ["path=receive", "path=host-to-host"]) {
+    for (const off of ["gro=off", "esp_gro=off"]) {
+      assertStringIncludes(refusal({ preset: "offload-crypto", sets: [path, off] }), "GRO handler of ESP alone");
+      resolveConfig({ preset: "offload-packet", sets: [path, off] });
+    }
+  }
+  resolveConfig({ preset: "offload-crypto", sets: ["path=forward", "gro=off"] });
+});
+
+Deno.test("crypto offload is counterfactual before 4.12, packet offload in both eras", () => {
+  const labels = (preset: string, ...sets: string[]): string => {
+    return resolveConfig({ preset, sets }).counterfactual.join("; ");
+  };
+  assertEquals(labels("offload-crypto"), "");
+  assertEquals(labels("linux-4.14", "offload=crypto"), "");
+  assertStringIncludes(labels("baseline", "offload=crypto"), "Linux has NICs encrypt ESP since 4.12");
+  assertStringIncludes(labels("offload-packet"), "offload=packet: Linux leaves all of ESP to NICs since 6.2");
+  assertStringIncludes(labels("linux-4.4", "offload=packet"), "since 6.2");
+});
+
+Deno.test("keys of the NIC are idle where it has nothing to do", () => {
+  const idle = (...sets: string[]): readonly string[] => resolveConfig({ preset: "offload-crypto", sets }).warnings;
+  assertEquals(idle("nic_gso_esp=off"), []);
+  assertStringIncludes(idle("nic_gso_esp=off", "offload=packet")[0]!, "idle with offload=packet");
+  assertStringIncludes(idle("nic_tso=off")[0]!, "idle with path=forward and offload=crypto");
+  assertEquals(idle("nic_tso=off", "offload=packet"), []);
+  assertStringIncludes(idle("nic_tx_csum=off", "path=receive")[0]!, "idle with path=receive and then=socket");
+  assertEquals(idle("nic_tx_csum=off", "path=receive", "then=forward", "offload=none"), []);
 });

@@ -11,8 +11,9 @@
  * @module
  */
 
+import { CIPHER_NAMES, CIPHER_NAMES_SHOWN } from "./cipher_names.ts";
 import { IP_PREFIX_PATTERN } from "./ip_prefix_pattern.ts";
-import type { KeyDefinition, Path, Setting } from "./kinds.ts";
+import type { IdleCondition, KeyDefinition, Path, Setting } from "./kinds.ts";
 
 const EVERY_PATH = ["forward", "send", "receive", "host-to-host"] as const satisfies readonly Path[];
 const PATHS_WITH_RX = ["forward", "receive", "host-to-host"] as const satisfies readonly Path[];
@@ -22,6 +23,14 @@ const PATHS_WITH_ESP_INPUT = ["receive", "host-to-host"] as const satisfies read
 
 /** A receiver whose packets end in sockets sends none. */
 const SOCKETS_TAKE_IT = { path: "receive", then: "socket" } as const;
+
+/** Where no NIC has to do with ESP that is sent: a receiver's sockets, and the others without offload. */
+const NO_OFFLOAD = [
+  SOCKETS_TAKE_IT,
+  { path: "forward", offload: "none" },
+  { path: "send", offload: "none" },
+  { path: "host-to-host", offload: "none" },
+] as const satisfies readonly IdleCondition[];
 
 /** A positive decimal from a millionth to below a million. */
 const RATE = "[1-9][0-9]{0,5}(\\.[0-9]{1,6})?|0\\.[0-9]{0,5}[1-9]";
@@ -123,12 +132,13 @@ export const KEYS = {
   },
   udp_gro: {
     kind: "choice",
-    values: ["off", "forward", "frag-list"],
+    values: ["off", "forward", "frag-list", "encap"],
     default: "off",
     paths: PATHS_WITH_RX,
     idleWhen: { gro: "off" },
     doc: "GRO of UDP that is forwarded: none (off), datagrams of a flow joined as TCP segments are (forward, " +
-      "NETIF_F_GRO_UDP_FWD, Linux 5.12), or whole packets chained (frag-list, NETIF_F_GRO_FRAGLIST, Linux 5.6).",
+      "NETIF_F_GRO_UDP_FWD, Linux 5.12), or whole packets chained (frag-list, NETIF_F_GRO_FRAGLIST, Linux 5.6); encap joins " +
+      "those with ESP to our own host that have a checksum, as where the socket has UDP_GRO (Linux 5.0).",
   },
   esp_gro: {
     kind: "choice",
@@ -160,6 +170,116 @@ export const KEYS = {
       "which encrypts each segment (l2).",
     question: "Move the existing xfrm GSO handling from xfrm to the generic GSO layer (L2).",
   },
+  async: {
+    kind: "choice",
+    values: ["inline", "callback", "crypto-qdisc", "encap-then-crypto"],
+    default: "inline",
+    paths: PATHS_WITH_TX,
+    doc:
+      "Where a packet is while its crypto runs: in the call that sends it (inline), nowhere until the engine calls back, which " +
+      "goes on with it (callback), in its place in a queue that encrypts before it dequeues (crypto-qdisc), or in a queue of " +
+      "finished ESP packets that lack their ciphertext (encap-then-crypto).",
+    question: "How to handle asynchronous crypto in the GSO layer?",
+  },
+  busy: {
+    kind: "choice",
+    values: ["requeue", "softirq-queue", "crypto-qdisc"],
+    default: "requeue",
+    paths: PATHS_WITH_TX,
+    idleWhen: { async: "inline" },
+    doc:
+      "What becomes of an encrypted packet that meets a busy driver (NETDEV_TX_BUSY): it enters the queue discipline (again), " +
+      "it is tried at once and waits in a queue of the CPU that NET_TX retries (softirq-queue, as merged in 4.16), or it stays " +
+      "at the head of the crypto-qdisc.",
+    question: "How to handle NETDEV_TX_BUSY after asynchronous crypto?",
+  },
+  crypto: {
+    kind: "choice",
+    values: ["cpu", "cryptd", "pcrypt", "accel"],
+    default: "cpu",
+    paths: EVERY_PATH,
+    doc:
+      "Who runs crypto requests: the CPU that makes them, at once (cpu) or from a queue of its own (cryptd), other CPUs in " +
+      "turn, put in order again (pcrypt), or a look-aside engine (accel).",
+    question: "Do we want to have separate networking and crypto CPUs?",
+  },
+  crypto_cpus: {
+    kind: "integer",
+    minimum: 0,
+    maximum: 64,
+    default: 0,
+    unit: "CPUs",
+    paths: EVERY_PATH,
+    idleWhen: { crypto: "cpu" },
+    doc:
+      "CPUs set apart for crypto, numbered behind those of net_cpus; pcrypt encrypts on them, and on the CPUs of net_cpus when " +
+      "there is none. Nothing else runs on them, unless callback_cpu names one.",
+    question: "Do we want to have separate networking and crypto CPUs?",
+  },
+  callback_cpu: {
+    kind: "integer",
+    minimum: 0,
+    maximum: 127,
+    default: 0,
+    paths: EVERY_PATH,
+    idleWhen: { crypto: "cpu" },
+    doc:
+      "The CPU on which pcrypt calls back, and so transmits (cb_cpu of padata, which Linux deals out in turn to SAs).",
+  },
+  cryptd_qlen: {
+    kind: "text",
+    pattern: "^(auto|[1-9][0-9]{0,5})$",
+    expects: "auto or a whole number of requests",
+    default: "auto",
+    paths: EVERY_PATH,
+    idleWhen: { crypto: "cpu" },
+    doc:
+      "Requests that the queue of cryptd takes, and packets that wait in front of crypto with async=encap-then-crypto; auto is " +
+      "100 in Linux 4.4 and 1000 in 6.1 (cryptd_max_cpu_qlen). ESP drops what a full one refuses.",
+  },
+  accel_gbps: {
+    kind: "number",
+    minimum: 0.000001,
+    maximum: 1000000,
+    default: 40,
+    unit: "Gbit/s",
+    paths: EVERY_PATH,
+    idleWhen: { crypto: "cpu" },
+    doc: "Rate at which the look-aside engine (crypto=accel) encrypts; no published figure stands behind the default.",
+  },
+  accel_latency_us: {
+    kind: "number",
+    minimum: 0,
+    maximum: 1000000,
+    default: 20,
+    unit: "us",
+    paths: EVERY_PATH,
+    idleWhen: { crypto: "cpu" },
+    doc:
+      "Time that each request spends in the look-aside engine besides that at its rate: transfers and interrupt; no published " +
+      "figure stands behind the default.",
+  },
+  accel_qlen: {
+    kind: "integer",
+    minimum: 1,
+    maximum: 65536,
+    default: 512,
+    unit: "requests",
+    paths: EVERY_PATH,
+    idleWhen: { crypto: "cpu" },
+    doc: "Requests that the look-aside engine holds; ESP drops what it refuses.",
+  },
+  offload: {
+    kind: "choice",
+    values: ["none", "crypto", "packet"],
+    default: "none",
+    paths: EVERY_PATH,
+    doc:
+      "What the NIC does of ESP, out and in: nothing; encryption of packets that the stack has made (crypto, Linux 4.12), where what " +
+      "the driver refuses is encrypted by software; or all of it, without a fallback (packet, Linux 6.2). Aggregates that it does not " +
+      "cut are cut by software, by reference.",
+    question: "HW offload: the software GSO codepath as a fallback behind the same interface.",
+  },
   era: {
     kind: "choice",
     values: ["4.4", "6.1"],
@@ -169,8 +289,7 @@ export const KEYS = {
   },
   path: {
     kind: "choice",
-    values: ["forward", "send", "receive"],
-    planned: ["host-to-host"],
+    values: ["forward", "send", "receive", "host-to-host"],
     default: "forward",
     paths: EVERY_PATH,
     doc:
@@ -241,6 +360,26 @@ export const KEYS = {
     paths: EVERY_PATH,
     doc: "Speed of the links, preamble and gap included.",
   },
+  link_delay_us: {
+    kind: "number",
+    minimum: 0,
+    maximum: 10000000,
+    default: 10,
+    unit: "us",
+    paths: ["host-to-host"],
+    doc: "How long a bit is on its way from one host to the other, the same in both directions.",
+  },
+  window_kib: {
+    kind: "integer",
+    minimum: 1,
+    maximum: 1048560,
+    default: 1024,
+    unit: "KiB",
+    paths: ["host-to-host"],
+    doc:
+      "TCP window of the receiving sockets: what may be on its way of one connection, sent and not acknowledged. There is no " +
+      "congestion window beside it.",
+  },
   mtu: {
     kind: "integer",
     minimum: 576,
@@ -273,6 +412,17 @@ export const KEYS = {
     paths: PATHS_WITH_RX,
     doc: "Length of the RX ring: frames that wait for NAPI; short, so that short captures get past its first filling.",
   },
+  rx_usecs: {
+    kind: "number",
+    minimum: 0,
+    maximum: 1000000,
+    default: 0,
+    unit: "us",
+    paths: PATHS_WITH_RX,
+    doc:
+      "Interrupt moderation: how long after the first frame in an empty RX ring NIC 0 interrupts (ethtool -C rx-usecs); 0 is " +
+      "at once. The longer, the fuller the NAPI polls of a CPU that is not busy, and the later the packets.",
+  },
   rx_hash: {
     kind: "choice",
     values: ["on", "off"],
@@ -287,9 +437,14 @@ export const KEYS = {
     kind: "choice",
     values: ["on", "off"],
     default: "on",
-    paths: ["forward"],
-    idleWhen: { path: "forward", gro: "off" },
-    doc: "Whether the NIC has verified the transport checksum (CHECKSUM_UNNECESSARY) or a CPU must.",
+    paths: PATHS_WITH_RX,
+    idleWhen: [
+      { path: "forward", gro: "off" },
+      { path: "receive", offload: "none" },
+      { path: "host-to-host", offload: "none" },
+    ],
+    doc:
+      "Whether the NIC has verified the transport checksum (CHECKSUM_UNNECESSARY), also of what it has decrypted, or a CPU must.",
   },
   napi_weight: {
     kind: "integer",
@@ -307,7 +462,21 @@ export const KEYS = {
     unit: "jiffies per second",
     paths: PATHS_WITH_RX,
     idleWhen: { gro: "off" },
-    doc: "Timer frequency of the kernel, which decides how long GRO holds packets over full NAPI polls.",
+    doc:
+      "Timer frequency of the kernel: how long GRO holds packets over full NAPI polls, and with gro_flush_us (6.1) over others.",
+  },
+  gro_flush_us: {
+    kind: "number",
+    minimum: 0,
+    maximum: 1000000,
+    default: 0,
+    unit: "us",
+    paths: ["forward"],
+    idleWhen: { gro: "off" },
+    doc:
+      "How long after a poll with packets GRO of NIC 0 may hold what could still grow (gro_flush_timeout); 0 holds nothing " +
+      "over the end of a poll. Linux 6.1 sends up what is older than a jiffy (hz) all the same. A receiver's NIC has nothing " +
+      "to hold: ESP is not merged, and the device of its GRO cells has no timer.",
   },
   tap: {
     kind: "choice",
@@ -319,14 +488,28 @@ export const KEYS = {
       "input finds a shared buffer.",
     question: "The stack does not see IPsec packets anymore: should this be configurable?",
   },
+  net_cpus: {
+    kind: "integer",
+    minimum: 1,
+    maximum: 64,
+    default: 1,
+    unit: "CPUs",
+    paths: EVERY_PATH,
+    doc:
+      "CPUs that run the network stack, each with an RX queue of NIC 0 over which flows are spread by their receive hash (that " +
+      "of ESP knows addresses only), and each with a process whose sockets send. They share one TX queue and the SA.",
+    question: "Do we want to have separate networking and crypto CPUs?",
+  },
   qdisc: {
     kind: "choice",
-    values: ["pfifo"],
-    planned: ["pfifo_fast", "noqueue", "fq_codel"],
+    values: ["pfifo", "pfifo_fast", "noqueue", "fq_codel"],
     default: "pfifo",
     paths: EVERY_PATH,
     idleWhen: SOCKETS_TAKE_IT,
-    doc: "Queue discipline of the egress device.",
+    doc:
+      "Queue discipline of the egress device: one list (pfifo), three by type of service (pfifo_fast, the default of Linux), a " +
+      "list for each flow with CoDel (fq_codel, RFC 8290, the default of Debian), or none, as on veth (noqueue: what the " +
+      "driver does not take is dropped).",
   },
   qdisc_limit: {
     kind: "integer",
@@ -336,7 +519,9 @@ export const KEYS = {
     unit: "packets",
     paths: EVERY_PATH,
     idleWhen: SOCKETS_TAKE_IT,
-    doc: "Packets that the queue discipline holds before it drops.",
+    doc:
+      "Packets that the queue discipline holds before it drops; of pfifo_fast in Linux 6.1 those of each of its three bands " +
+      "(tx_queue_len).",
   },
   tx_ring: {
     kind: "integer",
@@ -348,28 +533,89 @@ export const KEYS = {
     idleWhen: SOCKETS_TAKE_IT,
     doc: "Length of the TX ring; a full one stops the queue (NETDEV_TX_BUSY).",
   },
+  tx_stop: {
+    kind: "choice",
+    values: ["full", "early"],
+    default: "full",
+    paths: EVERY_PATH,
+    idleWhen: SOCKETS_TAKE_IT,
+    doc:
+      "When the driver stops its queue: when a packet does not fit into the TX ring, which is refused (full), or ahead, when " +
+      "one of the most fragments would not fit, so that none is refused (early, as most drivers do).",
+  },
+  tx_fault: {
+    kind: "choice",
+    values: ["none"],
+    forms: [
+      { prefix: "busy:", number: "[1-9][0-9]{0,5}", shown: "busy:<N>" },
+      { prefix: "stopped:", number: RATE, shown: "stopped:<ms>" },
+    ],
+    default: "none",
+    paths: EVERY_PATH,
+    idleWhen: SOCKETS_TAKE_IT,
+    doc:
+      "A driver at fault: it refuses the first N packets that it is handed with NETDEV_TX_BUSY (busy:N), or its queue is " +
+      "stopped for so many milliseconds from the start (stopped:ms).",
+    question: "How to handle NETDEV_TX_BUSY after asynchronous crypto?",
+  },
+  bql: {
+    kind: "choice",
+    values: ["on", "off"],
+    default: "off",
+    paths: EVERY_PATH,
+    idleWhen: SOCKETS_TAKE_IT,
+    doc:
+      "Byte queue limits: the TX ring holds as many bytes as keep the link busy, and as many packets as fit under the limit " +
+      "leave the queue together (dynamic queue limits, Linux 3.3; most drivers have them).",
+  },
   nic_sg: {
     kind: "choice",
     values: ["on", "off"],
     default: "on",
-    paths: ["receive"],
-    idleWhen: { then: "socket" },
+    paths: EVERY_PATH,
+    idleWhen: SOCKETS_TAKE_IT,
     doc: "Whether NIC 1 sends scattered buffers; without that paged data is copied before it.",
   },
   nic_tso: {
     kind: "choice",
     values: ["on", "off"],
     default: "on",
-    paths: ["receive"],
-    idleWhen: { then: "socket" },
-    doc: "Whether NIC 1 segments TCP aggregates that GRO has built; needs nic_sg.",
+    paths: EVERY_PATH,
+    idleWhen: [
+      SOCKETS_TAKE_IT,
+      ...PATHS_WITH_TX.flatMap((path) => [{ path, offload: "none" }, { path, offload: "crypto" }]),
+    ],
+    doc:
+      "Whether NIC 1 segments clear TCP aggregates (TSO), also those that it is to encapsulate; needs nic_sg and nic_tx_csum.",
+  },
+  nic_tx_csum: {
+    kind: "choice",
+    values: ["on", "off"],
+    default: "on",
+    paths: EVERY_PATH,
+    idleWhen: NO_OFFLOAD,
+    doc:
+      "Whether NIC 1 fills transport checksums in: of clear packets, and of what it encrypts (NETIF_F_HW_ESP_TX_CSUM). If not, a CPU " +
+      "sums before.",
+    question: "HW offload: what does the NIC need from the stack?",
+  },
+  nic_gso_esp: {
+    kind: "choice",
+    values: ["on", "off"],
+    default: "on",
+    paths: PATHS_WITH_TX,
+    idleWhen: [{ offload: "none" }, { offload: "packet" }],
+    doc:
+      "Whether a NIC that encrypts also cuts aggregates of ESP packets (NETIF_F_GSO_ESP); needs nic_sg and nic_tx_csum. If not, " +
+      "software cuts them, by reference.",
+    question: "HW offload: what does the NIC need from the stack?",
   },
   nic_fraglist: {
     kind: "choice",
     values: ["on", "off"],
     default: "off",
-    paths: ["receive"],
-    idleWhen: { then: "socket" },
+    paths: EVERY_PATH,
+    idleWhen: NO_OFFLOAD,
     doc: "Whether NIC 1 sends buffers with a frag_list (hardly any does); if not, software cuts such aggregates.",
     question: "Can we build fair buffers for local receive and forwarding?",
   },
@@ -408,23 +654,25 @@ export const KEYS = {
   },
   cipher: {
     kind: "choice",
-    values: ["aes-gcm-128", "aes-gcm-192", "aes-gcm-256", "null", "null-sha256"],
-    planned: ["chacha20-poly1305", "aes-cbc-<suite>", "aes-ctr-<suite>"],
+    values: CIPHER_NAMES,
+    shown: CIPHER_NAMES_SHOWN,
+    planned: ["3des-cbc-<hmac>", "camellia-cbc-<hmac>", "aes-xcbc-<cipher>", "null-md5"],
     default: "aes-gcm-256",
     paths: EVERY_PATH,
     doc:
-      "Cipher suite of the SAs: AES-GCM is RFC 4106 with an ICV of 16 bytes, null is ESP-NULL without authentication, " +
-      "null-sha256 with HMAC-SHA256-128.",
+      "Cipher suite of the SAs: AES-GCM, AES-CCM (ICV of 16 bytes unless said) and ChaCha20-Poly1305, AES-GMAC, which does not " +
+      "encrypt, AES-CBC and AES-CTR with HMAC-SHA1-96, HMAC-SHA256-128, HMAC-SHA384-192 or HMAC-SHA512-256, and ESP-NULL " +
+      "with one of these or without authentication.",
   },
   mode: {
     kind: "choice",
     values: ["tunnel", "transport"],
     default: "tunnel",
-    defaultOn: { send: "transport" },
+    defaultOn: { send: "transport", "host-to-host": "transport" },
     paths: EVERY_PATH,
     doc:
       "IPsec mode of the SAs: tunnel protects whole IP packets behind an outer header, transport what follows the header; " +
-      "transport is the default of path send.",
+      "transport is the default of paths send and host-to-host.",
   },
   ip: {
     kind: "choice",
@@ -433,6 +681,24 @@ export const KEYS = {
     paths: EVERY_PATH,
     idleWhen: { mode: "transport" },
     doc: "Version of the outer IP header of tunnel mode, whatever the version inside.",
+  },
+  esn: {
+    kind: "choice",
+    values: ["on", "off"],
+    default: "off",
+    paths: EVERY_PATH,
+    doc:
+      "Extended sequence numbers (RFC 4304): 64 bits, of which the upper 32 are authenticated and not sent; a receiver guesses " +
+      "them from its replay window.",
+  },
+  encap: {
+    kind: "choice",
+    values: ["none", "udp"],
+    default: "none",
+    paths: EVERY_PATH,
+    doc:
+      "What ESP packets hide in: nothing, or UDP to port 4500 (RFC 3948), 8 bytes more. Linux takes UDP neither into ESP's GRO " +
+      "handler nor to layer 2: esp_gro and gso=l2 do not act on it.",
   },
   replay_window: {
     kind: "integer",
@@ -445,13 +711,12 @@ export const KEYS = {
   },
   engine: {
     kind: "choice",
-    values: ["auto", "noble", "skip"],
-    planned: ["openssl"],
+    values: ["auto", "noble", "openssl", "skip"],
     default: "auto",
     paths: EVERY_PATH,
     doc:
-      "Who encrypts: auto only when somebody looks, or a captured ESP packet has to be decrypted, noble always, skip never; " +
-      "traces are the same with each.",
+      "Who encrypts: auto only when somebody looks, or a captured ESP packet has to be decrypted, with OpenSSL where --allow-ffi " +
+      "is granted, else noble; noble (JavaScript) and openssl always, skip never; traces are the same with each.",
   },
   profile: {
     kind: "text",

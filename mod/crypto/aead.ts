@@ -18,10 +18,36 @@
  */
 
 /** The engines there are; configuration key `engine`. */
-export type EngineName = "noble" | "skip";
+export type EngineName = "noble" | "openssl" | "skip";
 
-/** The algorithms there are: cipher, and HMAC where the cipher does not authenticate. "null" does neither. */
-export type AeadAlgorithm = "aes-gcm" | "null" | "null-hmac-sha256";
+/** Ciphers that authenticate nothing themselves. */
+export type CipherAlgorithm = "null" | "aes-cbc" | "aes-ctr";
+
+/** Hashes that an HMAC is made of. */
+export type HashAlgorithm = "sha1" | "sha256" | "sha384" | "sha512";
+
+/** Ciphers and hashes of old captures, and a hash that authenticates nothing. */
+export type OldCipher = "des-cbc" | "3des-cbc";
+/** See `OldCipher`. */
+export type OldHash = "md5" | "none";
+
+/** What is only opened, in old captures: nobody should protect anything with it (RFC 8221, sections 5 and 6). */
+export type OldAlgorithm =
+  | "aes-cbc"
+  | "aes-cbc-hmac-md5"
+  | "null-hmac-md5"
+  | OldCipher
+  | `${OldCipher}-hmac-${"sha1" | "md5"}`;
+
+/** The algorithms there are: ciphers that authenticate, NULL without anything, and a cipher with an HMAC. */
+export type AeadAlgorithm =
+  | "aes-gcm"
+  | "aes-ccm"
+  | "aes-gmac"
+  | "chacha20-poly1305"
+  | "null"
+  | `${CipherAlgorithm}-hmac-${HashAlgorithm}`
+  | OldAlgorithm;
 
 /** The keys of an algorithm; an empty array where it has none. */
 export interface AeadKeys {
@@ -34,8 +60,9 @@ export interface AeadKeys {
 /**
  * Seals and opens one message at a time under fixed keys. All arrays are the caller's; nothing is kept.
  *
- * A nonce is as long as the algorithm wants it: 12 bytes for AES-GCM (an engine may take others), none for NULL. Never
- * seal twice with one nonce.
+ * A nonce is as long as the algorithm wants it (`algorithms.ts`; of AES-GCM an engine may take others): salt and IV of ESP, or
+ * the IV alone. Never seal twice with one nonce. Additional data are SPI and sequence number, 8 bytes, or 12 with the upper
+ * half of an extended sequence number in the middle.
  */
 export interface Aead {
   /** Bytes of the tag (in ESP: the ICV); 0 where nothing is authenticated. */
@@ -61,6 +88,9 @@ export interface CryptoEngine {
   readonly name: EngineName;
   /** Whether it computes what the algorithm says; frames of an engine that does not may not be written to a capture. */
   readonly encrypts: boolean;
+
+  /** Why it cannot run here, to stand behind a colon; undefined where it can. Asks for no permission. */
+  whyUnavailable(): string | undefined;
 
   /**
    * The algorithm under these keys, which are copied, with a tag of `tagBytes` bytes.

@@ -10,7 +10,13 @@
  */
 import type { CryptoEngine, EngineName } from "./aead.ts";
 import { noble } from "./noble.ts";
+import { openssl } from "./openssl.ts";
 import { skip } from "./skip.ts";
 
 /** Every engine by its name. */
-export const ENGINES: Readonly<Record<EngineName, CryptoEngine>> = { noble, skip };
+export const ENGINES: Readonly<Record<EngineName, CryptoEngine>> = { noble, openssl, skip };
+
+/** The fastest engine that encrypts and can run here; asks for no permission. */
+export function fastestEngine(): EngineName {
+  return openssl.whyUnavailable() === undefined ? "openssl" : "noble";
+}

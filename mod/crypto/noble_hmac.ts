@@ -4,8 +4,8 @@
  * The state behind the key is computed once and copied for every message: two blocks of hash less per message.
  *
  * ```ts
- * import { hmacSha256 } from "./noble_hmac.ts";
- * const mac = hmacSha256(new Uint8Array(32));
+ * import { nobleHmac } from "./noble_hmac.ts";
+ * const mac = nobleHmac("sha256", new Uint8Array(32));
  * mac.update(new Uint8Array(100));
  * mac.finish(new Uint8Array(32));
  * ```
@@ -13,7 +13,9 @@
  * @module
  */
 import { hmac } from "@noble/hashes/hmac.js";
-import { sha256 } from "@noble/hashes/sha2.js";
+import { md5, sha1 } from "@noble/hashes/legacy.js";
+import { sha256, sha384, sha512 } from "@noble/hashes/sha2.js";
+import type { HashAlgorithm, OldHash } from "./aead.ts";
 import type { Mac } from "./encrypt_then_mac.ts";
 
 /** The running state of an HMAC, as the package gives it. */
@@ -42,7 +44,13 @@ class NobleHmac implements Mac {
   }
 }
 
-/** HMAC-SHA256 (RFC 4868) under a key of any length, which is not kept. */
-export function hmacSha256(key: Uint8Array): Mac {
-  return new NobleHmac(hmac.create(sha256, key), hmac.create(sha256, key));
+const HASHES = { md5, sha1, sha256, sha384, sha512 } as const;
+
+/** Authenticates nothing. */
+const NO_MAC: Mac = { macBytes: 0, update() {}, finish() {} };
+
+/** The HMAC with `hash` under a key of any length, which is not kept. */
+export function nobleHmac(hash: HashAlgorithm | OldHash, key: Uint8Array): Mac {
+  if (hash === "none") return NO_MAC;
+  return new NobleHmac(hmac.create(HASHES[hash], key), hmac.create(HASHES[hash], key));
 }

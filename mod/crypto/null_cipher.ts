@@ -1,5 +1,5 @@
 /**
- * NULL encryption without authentication (RFC 2410): seals and opens without touching a byte.
+ * NULL encryption (RFC 2410): not a byte is touched, with an HMAC or without any authentication.
  *
  * It has no key, so that one object serves everybody, and every engine: there is nothing to skip.
  *
@@ -11,6 +11,10 @@
  * @module
  */
 import type { Aead } from "./aead.ts";
+import type { Cipher } from "./encrypt_then_mac.ts";
+
+/** Does nothing; something else authenticates. */
+export const NULL_CIPHER: Cipher = { ivBytes: 0, blockBytes: 1, encrypt() {}, decrypt() {} };
 
 /** Does nothing and accepts every message. */
 export const NULL_AEAD: Aead = {

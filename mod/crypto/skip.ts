@@ -39,6 +39,7 @@ class SkippedAead implements Aead {
 export const skip: CryptoEngine = {
   name: "skip",
   encrypts: false,
+  whyUnavailable: () => undefined,
   aead(algorithm: AeadAlgorithm, keys: AeadKeys, tagBytes: number): Aead {
     checkParameters(algorithm, keys, tagBytes);
     return new SkippedAead(tagBytes);

@@ -5,6 +5,8 @@ import { set32 } from "../wire/bytes.ts";
 import * as ip from "../wire/ip.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import * as ipv6 from "../wire/ipv6.ts";
+import { transportChecksumOk } from "../wire/transport_checksum.ts";
+import * as udp from "../wire/udp.ts";
 import { headerBytes, trailerBytes } from "./arithmetic.ts";
 import { openEspPacket, sealEspPacket } from "./esp_packet.ts";
 import { writeTrailer } from "./framing.ts";
@@ -51,12 +53,13 @@ for (const { name, sa } of everyAssociation()) {
   const aead = sa.aead(ENGINES.noble);
 
   Deno.test(`${name}: openEspPacket() undoes sealEspPacket() for every packet, and changes neither`, () => {
-    fc.assert(fc.property(ipPackets, fc.integer({ min: 1, max: 0xffffffff }), (inner, sequence) => {
+    const numbers = sa.esn ? fc.maxSafeNat().map((number) => number + 1) : fc.integer({ min: 1, max: 0xffffffff });
+    fc.assert(fc.property(ipPackets, numbers, (inner, sequence) => {
       const before = inner.slice();
       const packet = sealEspPacket(inner, sa, aead, sequence, 0x1234);
       assertEquals(inner, before);
       const sealedBefore = packet.slice();
-      const result = openEspPacket(packet, sa, aead);
+      const result = openEspPacket(packet, sa, aead, Math.floor(sequence / 2 ** 32));
       assert(result.opened);
       assertEquals(result.inner, inner);
       assertEquals(result.sequence, sequence);
@@ -74,9 +77,10 @@ for (const { name, sa } of everyAssociation()) {
       const insertion = new EspInsertion();
       insertion.find(inner, 0, inner.length);
       const own = sa.mode === "tunnel" ? 0 : insertion.headersBytes;
-      const front = headerBytes(sa.mode, sa.outerVersion, sa.ivBytes);
+      const front = headerBytes(sa.mode, sa.outerVersion, sa.ivBytes, sa.encapsulationBytes);
       assertEquals(packet.length, front + inner.length + trailerBytes(inner.length - own, sa.blockBytes, sa.icvBytes));
-      assertEquals(result.padBytes, (4 - ((inner.length - own + 2) % 4)) % 4);
+      const { blockBytes } = sa;
+      assertEquals(result.padBytes, (blockBytes - ((inner.length - own + 2) % blockBytes)) % blockBytes);
       const version = ip.version(inner, 0);
       assertEquals(result.nextHeader, sa.mode === "transport" ? insertion.nextHeader : version === 6 ? 41 : 4);
       assertEquals(ip.version(packet, 0), sa.mode === "transport" ? version : sa.outerVersion);
@@ -87,10 +91,11 @@ for (const { name, sa } of everyAssociation()) {
     for (const inner of [ipv4Packet(61), ipv6Packet(61)]) {
       Deno.test(`${name}: openEspPacket() refuses one flipped bit from SPI to ICV, IPv${ip.version(inner, 0)}`, () => {
         const packet = sealEspPacket(inner, sa, aead, 1, 0);
-        const espAt = ip.headerBytes(packet, 0);
+        const espAt = ip.headerBytes(packet, 0) + sa.encapsulationBytes;
         for (let bit = espAt * 8; bit < packet.length * 8; bit++) {
           packet[bit >> 3]! ^= 1 << (bit & 7);
-          assertEquals(reasonOf(packet, sa), bit < (espAt + 4) * 8 ? "spi" : "icv", `bit ${bit}`);
+          const refusal = bit < (espAt + 4) * 8 ? "spi" : "icv";
+          assertEquals(reasonOf(packet, sa), refusal, `bit ${bit}`);
           packet[bit >> 3]! ^= 1 << (bit & 7);
         }
         assertEquals(reasonOf(packet, sa), undefined);
@@ -98,6 +103,56 @@ for (const { name, sa } of everyAssociation()) {
     }
   }
 }
+
+for (const { name, sa } of everyAssociation().filter(({ sa }) => sa.esn && sa.icvBytes > 0)) {
+  Deno.test(`${name}: openEspPacket() refuses one flipped bit of the half of the number that is not sent`, () => {
+    const aead = sa.aead(ENGINES.noble);
+    const packet = sealEspPacket(ipv4Packet(61), sa, aead, 0x7_00000005, 0);
+    for (let bit = 0; bit < 32; bit++) {
+      const result = openEspPacket(packet, sa, aead, (7 ^ (1 << bit)) >>> 0);
+      assertEquals(result, { opened: false, reason: "icv" }, `bit ${bit}`);
+    }
+    assertEquals(openEspPacket(packet, sa, aead, 7).opened, true);
+  });
+}
+
+Deno.test("sealEspPacket() in UDP: ports 4500, length, a checksum over IPv6 and none over IPv4", () => {
+  const inner = ipv4Packet(100);
+  for (const version of [4, 6] as const) {
+    const sa = testSecurityAssociation({ seed: 1, ip: version, encap: "udp" });
+    const packet = sealEspPacket(inner, sa, sa.aead(ENGINES.noble), 1, 0);
+    const udpAt = ip.headerBytes(packet, 0);
+    assertEquals(ip.protocol(packet, 0), 17);
+    assertEquals(packet.subarray(udpAt, udpAt + 4).toHex(), "11941194");
+    assertEquals(udp.length(packet, udpAt), packet.length - udpAt);
+    assertEquals(udp.checksum(packet, udpAt) === 0, version === 4);
+    assertEquals(transportChecksumOk(packet, 0, 17, udpAt, packet.length - udpAt), true);
+  }
+});
+
+Deno.test("openEspPacket() in UDP passes keepalives, IKE, other ports and bare ESP by", () => {
+  const sa = testSecurityAssociation({ seed: 1, encap: "udp" });
+  const sealed = sealEspPacket(ipv4Packet(100), sa, sa.aead(ENGINES.noble), 1, 0);
+  const withPayload = (payload: Uint8Array) => {
+    const packet = new Uint8Array(28 + payload.length);
+    packet.set(sealed.subarray(0, 28));
+    packet.set(payload, 28);
+    udp.setLength(packet, 20, 8 + payload.length);
+    ipv4.setTotalLength(packet, 0, packet.length);
+    ipv4.writeHeaderChecksum(packet, 0);
+    return packet;
+  };
+  assertEquals(reasonOf(sealed, sa), undefined);
+  assertEquals(reasonOf(withPayload(sealed.subarray(28)), sa), undefined);
+  assertEquals(reasonOf(withPayload(Uint8Array.of(0xff)), sa), "not-esp");
+  assertEquals(reasonOf(withPayload(new Uint8Array(100)), sa), "not-esp");
+  assertEquals(reasonOf(withPayload(sealed.subarray(28, 36)), sa), "not-esp");
+  const otherPort = sealed.slice();
+  otherPort[23]! ^= 1;
+  assertEquals(reasonOf(otherPort, sa), "not-esp");
+  assertEquals(reasonOf(sealEspPacket(ipv4Packet(100), TUNNEL, TUNNEL.aead(ENGINES.noble), 1, 0), sa), "not-esp");
+  assertEquals(reasonOf(sealed, TUNNEL), "not-esp");
+});
 
 Deno.test("sealEspPacket() in transport mode keeps the header but for protocol, length and checksum", () => {
   const inner = ipv4Packet(100);

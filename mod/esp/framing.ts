@@ -25,18 +25,24 @@ import { PROTOCOL_ESP, PROTOCOL_IPIP, PROTOCOL_IPV6 } from "../wire/ip_protocol.
 import * as ipv4 from "../wire/ipv4.ts";
 import * as ipv6 from "../wire/ipv6.ts";
 import { ESP_HEADER_BYTES } from "./arithmetic.ts";
+import { DEFAULT_TUNNEL_HEADER, outerDsField, type TunnelHeaderOptions } from "./tunnel_header.ts";
 
 /** Offset of the sequence number from the start of the ESP header. */
 export const OFFSET_SEQUENCE = 4;
 /** Offset of the IV from the start of the ESP header. */
 export const OFFSET_IV: number = ESP_HEADER_BYTES;
 
-const ECN_MASK = 0x03;
-const ECN_CE = 0x03;
-const ECN_ECT_0 = 0x02;
 const OUTER_HOP_LIMIT = 64;
 
-/** Writes SPI, sequence number and the IV, which is read and not kept and may be empty: 8 bytes and the IV's length. */
+/** The upper half of a sequence number: 0 unless it is extended (RFC 4304). It is not in the packet. */
+export function sequenceHigh(sequence: number): number {
+  return Math.floor(sequence / 0x100000000);
+}
+
+/**
+ * Writes SPI, the lower half of the sequence number, and the IV, which is read and not kept and may be empty: 8 bytes and the
+ * IV's length.
+ */
 export function writeEspHeader(u8: Uint8Array, at: number, spi: number, sequence: number, iv: Uint8Array): void {
   set32(u8, at, spi);
   set32(u8, at + OFFSET_SEQUENCE, sequence);
@@ -61,9 +67,8 @@ export function tunnelNextHeader(u8: Uint8Array, innerAt: number): number {
 /**
  * Writes the outer header of tunnel mode, 20 bytes of IPv4 or 40 of IPv6, as the length of the addresses says: 4 or 16
  * bytes, read and not kept. The inner header at `innerAt`, IPv4 or IPv6, must not be encrypted yet: from it come DSCP and
- * ECN, where "congestion experienced" inside becomes ECT(0) outside, so that the outer packet can tell its own congestion
- * (RFC 3168, section 9.1.1), and what the functions below say. The hop limit is 64. `totalBytes` is outer header to ICV.
- * `id` is the identification of IPv4; IPv6 has none.
+ * ECN, as `options` say, and what the functions below say. The hop limit is 64. `totalBytes` is outer header to ICV. `id` is the
+ * identification of IPv4; IPv6 has none. `protocol` is what follows: ESP, or UDP with ESP inside.
  */
 export function writeOuterHeader(
   u8: Uint8Array,
@@ -73,15 +78,22 @@ export function writeOuterHeader(
   id: number,
   source: Uint8Array,
   destination: Uint8Array,
+  options: TunnelHeaderOptions = DEFAULT_TUNNEL_HEADER,
+  protocol: number = PROTOCOL_ESP,
 ): void {
-  if (source.length === ipv6.ADDRESS_BYTES) writeOuterIpv6(u8, at, innerAt, totalBytes, source, destination);
-  else writeOuterIpv4(u8, at, innerAt, totalBytes, id, source, destination);
+  if (source.length === ipv6.ADDRESS_BYTES) {
+    writeOuterIpv6(u8, at, innerAt, totalBytes, source, destination, options, protocol);
+  } else {
+    writeOuterIpv4(u8, at, innerAt, totalBytes, id, source, destination, options, protocol);
+  }
 }
 
-/**
- * "Do not fragment" comes from inside, where IPv6 counts as set (Linux 4.4 xfrm4_mode_tunnel_output, 6.1
- * xfrm4_tunnel_encap_add).
- */
+/** Whether an outer IPv4 header forbids fragments: as the inner one does, where IPv6 counts as set, or never. */
+export function outerDontFragment(u8: Uint8Array, innerAt: number, { pathMtuDiscovery }: TunnelHeaderOptions): boolean {
+  return pathMtuDiscovery && ip.dontFragment(u8, innerAt);
+}
+
+/** Linux 4.4 xfrm4_mode_tunnel_output, 6.1 xfrm4_tunnel_encap_add. */
 function writeOuterIpv4(
   u8: Uint8Array,
   at: number,
@@ -90,14 +102,16 @@ function writeOuterIpv4(
   id: number,
   source: Uint8Array,
   destination: Uint8Array,
+  options: TunnelHeaderOptions,
+  protocol: number,
 ): void {
   u8[at] = 0x45;
-  u8[at + ipv4.OFFSET_TOS] = outerDsField(u8, innerAt);
+  u8[at + ipv4.OFFSET_TOS] = outerDsField(ip.dsField(u8, innerAt), options);
   ipv4.setTotalLength(u8, at, totalBytes);
   ipv4.setId(u8, at, id);
-  set16(u8, at + ipv4.OFFSET_FRAGMENT, ip.dontFragment(u8, innerAt) ? ipv4.FLAG_DF : 0);
+  set16(u8, at + ipv4.OFFSET_FRAGMENT, outerDontFragment(u8, innerAt, options) ? ipv4.FLAG_DF : 0);
   u8[at + ipv4.OFFSET_TTL] = OUTER_HOP_LIMIT;
-  u8[at + ipv4.OFFSET_PROTOCOL] = PROTOCOL_ESP;
+  u8[at + ipv4.OFFSET_PROTOCOL] = protocol;
   for (let i = 0; i < 4; i++) {
     u8[at + ipv4.OFFSET_SOURCE + i] = source[i]!;
     u8[at + ipv4.OFFSET_DESTINATION + i] = destination[i]!;
@@ -116,17 +130,14 @@ function writeOuterIpv6(
   totalBytes: number,
   source: Uint8Array,
   destination: Uint8Array,
+  options: TunnelHeaderOptions,
+  protocol: number,
 ): void {
   const flowLabel = ip.isIpv6(u8, innerAt) ? ipv6.flowLabel(u8, innerAt) : 0;
-  ipv6.setVersionClassFlow(u8, at, outerDsField(u8, innerAt), flowLabel);
+  ipv6.setVersionClassFlow(u8, at, outerDsField(ip.dsField(u8, innerAt), options), flowLabel);
   ipv6.setPayloadLength(u8, at, totalBytes - ipv6.HEADER_BYTES);
-  ipv6.setNextHeader(u8, at, PROTOCOL_ESP);
+  ipv6.setNextHeader(u8, at, protocol);
   ipv6.setHopLimit(u8, at, OUTER_HOP_LIMIT);
   ipv6.setSource(u8, at, source);
   ipv6.setDestination(u8, at, destination);
-}
-
-function outerDsField(u8: Uint8Array, innerAt: number): number {
-  const inside = ip.dsField(u8, innerAt);
-  return (inside & ECN_MASK) === ECN_CE ? (inside & ~ECN_MASK) | ECN_ECT_0 : inside;
 }

@@ -29,6 +29,8 @@ export interface InboundKeys {
   readonly sa: SecurityAssociation;
   /** Opens its packets. */
   readonly aead: Aead | null;
+  /** It takes packets between its two addresses only, in transport mode too; absent: to the end of a tunnel, or to anybody. */
+  readonly isBound?: boolean;
 }
 
 /** One association as its receiver has it. */
@@ -42,26 +44,37 @@ export class InboundTable {
   readonly #bySpi = new Map<number, InboundAssociation[]>();
 
   /** A table of `associations`, each with a replay window of `windowSize` numbers. */
-  constructor(associations: readonly InboundKeys[], windowSize: number) {
-    for (const { sa, aead } of associations) {
-      const inbound = { sa, aead, window: new ReplayWindow(windowSize) };
-      const others = this.#bySpi.get(sa.spi);
-      if (others === undefined) this.#bySpi.set(sa.spi, [inbound]);
-      else others.push(inbound);
-    }
+  constructor(associations: readonly InboundKeys[], readonly windowSize: number) {
+    for (const association of associations) this.add(association);
+  }
+
+  /** One more association; it is returned as its receiver has it. */
+  add(keys: InboundKeys): InboundAssociation {
+    const inbound = { ...keys, window: new ReplayWindow(this.windowSize) };
+    const others = this.#bySpi.get(keys.sa.spi);
+    if (others === undefined) this.#bySpi.set(keys.sa.spi, [inbound]);
+    else others.push(inbound);
+    return inbound;
+  }
+
+  /** All associations, in no order that means anything. */
+  get all(): InboundAssociation[] {
+    return [...this.#bySpi.values()].flat();
   }
 
   /** The association of `spi` for the packet with the IP header at absolute offset `ipAt`; undefined when there is none. */
   find(u8: Uint8Array, ipAt: number, spi: number): InboundAssociation | undefined {
-    return this.#bySpi.get(spi)?.find(({ sa }) => endsHere(sa, u8, ipAt));
+    return this.#bySpi.get(spi)?.find((inbound) => takes(inbound, u8, ipAt));
   }
 }
 
-/** Whether the packet is addressed to the end of the tunnel. */
-function endsHere({ mode, destination }: SecurityAssociation, u8: Uint8Array, ipAt: number): boolean {
-  if (mode === "transport") return true;
+/** Whether the packet is addressed to the end of the tunnel, or, where that matters, goes from one of the addresses to the other. */
+function takes({ sa, isBound = false }: InboundAssociation, u8: Uint8Array, ipAt: number): boolean {
+  const { mode, source, destination } = sa;
+  if (mode === "transport" && !isBound) return true;
   const isIpv6 = ip.isIpv6(u8, ipAt);
   if (isIpv6 !== (destination.length === ipv6.ADDRESS_BYTES)) return false;
   const at = ipAt + (isIpv6 ? ipv6.OFFSET_DESTINATION : ipv4.OFFSET_DESTINATION);
-  return destination.every((byte, i) => u8[at + i] === byte);
+  if (!destination.every((byte, i) => u8[at + i] === byte)) return false;
+  return !isBound || source.every((byte, i) => u8[at - source.length + i] === byte);
 }

@@ -35,6 +35,35 @@ Deno.test("ReplayWindow forgets nothing at the last sequence number", () => {
   assertEquals(window.accepts(0xffffffbf), false);
 });
 
+Deno.test("extended() guesses the upper half that puts the number into the window or next behind it", () => {
+  const extended = (top: number, size: number, low: number) => {
+    const window = new ReplayWindow(size);
+    window.startAfter(top);
+    return window.extended(low);
+  };
+  assertEquals(extended(0x7_00000004, 64, 5), 0x7_00000005);
+  assertEquals(extended(0x7_00000004, 64, 0xffffffff), 0x6_ffffffff);
+  assertEquals(extended(0x7_00000004, 64, 0xffffffc5), 0x6_ffffffc5);
+  assertEquals(extended(0x7_00000004, 64, 0xffffffc4), 0x7_ffffffc4);
+  assertEquals(extended(0xfffffff6, 64, 0xfffffff7), 0xfffffff7);
+  assertEquals(extended(0xfffffff6, 64, 0), 0x1_00000000);
+  assertEquals(extended(0xfffffff6, 64, 0xffffffb7), 0xffffffb7);
+  assertEquals(extended(0xfffffff6, 64, 0xffffffb6), 0x1_ffffffb6);
+  assertEquals(extended(0, 64, 1), 1);
+  assertEquals(extended(0, 64, 0xffffffc0), 0xffffffc0);
+  assertEquals(extended(0, 64, 0xffffffc1), -63);
+});
+
+Deno.test("extended() finds every number that is not behind the window and not 2^32 in front of it", () => {
+  const tops = fc.integer({ min: 100, max: 2 ** 45 });
+  fc.assert(fc.property(tops, fc.integer({ min: 1, max: 90 }), fc.nat(0xffffffff), (top, size, step) => {
+    const window = new ReplayWindow(size);
+    window.startAfter(top);
+    const number = top - size + 1 + step;
+    assertEquals(window.extended(number % 2 ** 32), number);
+  }));
+});
+
 Deno.test("ReplayWindow of 0 numbers accepts everything again and again", () => {
   const window = new ReplayWindow(0);
   window.advance(5);

@@ -1,14 +1,15 @@
 /**
  * The security association: the keys and counters that two ESP peers share (RFC 4301, section 4.4.2).
  *
- * AES-GCM as RFC 4106 uses it: the nonce is 4 bytes of salt, which belong to the key, and the 8 bytes of IV in the packet;
- * the additional data is SPI and sequence number. The IV is made as Linux `seqiv` does (crypto/seqiv.c, 4.4 and 6.1): the
- * 64-bit sequence number XOR 8 bytes that stay the same for the life of the association. Linux draws these at random; here
- * they follow from the seed of the configuration and the SPI, so that a run can be repeated to the byte. ESP-NULL has
- * neither salt nor IV, and its nonce is empty.
+ * The nonce is the salt, which belongs to the key, and the IV in the packet, where a suite has them (RFC 4106, section 4, and
+ * its likes); the additional data is SPI and sequence number. A sequence number is one number here, also where it is extended
+ * to 64 bits (ESN, RFC 4304): its lower half is in the packet, its upper half is only authenticated.
  *
- * Departures: in transport mode one association protects packets of both IP versions and of any address. Not modelled yet:
- * extended sequence numbers, lifetimes, the replay window.
+ * IVs follow from the seed of the configuration, the SPI and the sequence number (`iv_source.ts`), so that a run can be repeated to
+ * the byte.
+ *
+ * Departures: in transport mode one association protects packets of both IP versions and of any address. Extended sequence
+ * numbers end at 2^53 - 1. Not modelled: lifetimes.
  *
  * ```ts
  * import { testSecurityAssociation } from "./sa.ts";
@@ -22,19 +23,22 @@
 import { set32 } from "../wire/bytes.ts";
 import type { Aead, CryptoEngine } from "../crypto/aead.ts";
 import * as ipv6 from "../wire/ipv6.ts";
+import * as udp from "../wire/udp.ts";
 import type { EspMode, IpVersion } from "./arithmetic.ts";
-import { splitmix64 } from "./splitmix.ts";
+import { IvSource } from "./iv_source.ts";
+import { type OldCipherName, suiteNamed } from "./old_suites.ts";
 import { type CipherName, type CipherSuite, SUITES } from "./suites.ts";
+import { DEFAULT_TUNNEL_HEADER, type TunnelHeaderOptions } from "./tunnel_header.ts";
 
 /** What makes up an association. All arrays are copied. */
 export interface SecurityAssociationOptions {
-  /** Security parameters index: 256 to 4294967295 (RFC 4303, section 2.1: lower ones are reserved). */
+  /** Security parameters index: 1 to 4294967295; those below 256 are reserved (RFC 4303, section 2.1). */
   readonly spi: number;
   /** Cipher suite. */
-  readonly cipher: CipherName;
+  readonly cipher: CipherName | OldCipherName;
   /** Key of the cipher, without the salt, as long as the suite wants it; empty for NULL. */
   readonly key: Uint8Array;
-  /** The part of the nonce that belongs to the key (RFC 4106, section 4): 4 bytes for AES-GCM, else empty. */
+  /** The part of the nonce that belongs to the key, as long as the suite wants it: 3 or 4 bytes, or none. */
   readonly salt: Uint8Array;
   /** Key of the HMAC, as long as the suite wants it, else empty. */
   readonly authKey: Uint8Array;
@@ -46,10 +50,33 @@ export interface SecurityAssociationOptions {
   readonly destination: Uint8Array;
   /** Seed of the configuration, an integer; the fixed part of the IVs follows from it. */
   readonly seed: number;
+  /** Sequence numbers are extended to 64 bits (RFC 4304); absent: they are not. */
+  readonly esn?: boolean;
+  /** ESP goes behind a UDP header (RFC 3948); absent or null: behind the IP header. */
+  readonly encapsulation?: UdpEncapsulation | null;
+  /** How outer and inner header of tunnel mode are made of each other; absent: as without flags. */
+  readonly tunnelHeader?: TunnelHeaderOptions;
+  /** Traffic flow confidentiality: what is shorter is padded to this many bytes, 0 to 65535 (`tfcpad`); absent: 0. */
+  readonly tfcPadBytes?: number;
 }
 
-const LOWEST_SPI = 256;
+/** UDP ports of encapsulated ESP. */
+export interface UdpEncapsulation {
+  /** Port of the sender. */
+  readonly sourcePort: number;
+  /** Port of the receiver, who expects ESP there. */
+  readonly destinationPort: number;
+}
+
+/** Both ports of RFC 3948, section 2.1: those of IKE behind a NAT. */
+export const NAT_TRAVERSAL: UdpEncapsulation = { sourcePort: 4500, destinationPort: 4500 };
+
+/** 1 to 255 are reserved (RFC 4303, section 2.1), and used all the same: Linux takes them, and captures have them. */
+const LOWEST_SPI = 1;
 const LAST_SEQUENCE = 0xffffffff;
+/** SPI and sequence number; with an extended one the upper half is in the middle. */
+const AAD_BYTES = 8;
+const EXTENDED_AAD_BYTES = 12;
 const IPV4_ADDRESS_BYTES = 4;
 
 /**
@@ -81,11 +108,19 @@ export class SecurityAssociation {
   readonly source: Uint8Array;
   /** Destination address of the outer header, 4 or 16 bytes; not to be written. Means nothing in transport mode. */
   readonly destination: Uint8Array;
+  /** Sequence numbers are extended. */
+  readonly esn: boolean;
+  /** UDP ports in front of ESP; null where there is no UDP. */
+  readonly encapsulation: UdpEncapsulation | null;
+  /** Bytes of the UDP header; 0 where there is none. */
+  readonly encapsulationBytes: number;
+  /** How outer and inner header of tunnel mode are made of each other. */
+  readonly tunnelHeader: TunnelHeaderOptions;
+  /** What is shorter is padded to this many bytes, as far as the MTU allows; 0 pads nothing. */
+  readonly tfcPadBytes: number;
 
   #lastSequence: number;
-  readonly #ivHigh: number;
-  readonly #ivLow: number;
-  readonly #iv: Uint8Array;
+  readonly #ivs: IvSource;
   readonly #nonce: Uint8Array;
   readonly #aad: Uint8Array;
 
@@ -95,7 +130,7 @@ export class SecurityAssociation {
    * @throws {RangeError} if the SPI is reserved, a key or the salt has a wrong length, or the addresses are of no IP version.
    */
   constructor(options: SecurityAssociationOptions) {
-    this.suite = SUITES[options.cipher];
+    this.suite = suiteNamed(options.cipher);
     checkOptions(options, this.suite);
     this.spi = options.spi;
     this.key = options.key.slice();
@@ -108,14 +143,21 @@ export class SecurityAssociation {
     this.outerVersion = options.source.length === ipv6.ADDRESS_BYTES ? 6 : 4;
     this.source = options.source.slice();
     this.destination = options.destination.slice();
-    const fixed = splitmix64(splitmix64(BigInt(options.seed)) ^ BigInt(options.spi));
-    this.#ivHigh = Number(fixed >> 32n);
-    this.#ivLow = Number(fixed & 0xffffffffn);
+    this.tunnelHeader = options.tunnelHeader ?? DEFAULT_TUNNEL_HEADER;
+    this.tfcPadBytes = options.tfcPadBytes ?? 0;
+    this.esn = options.esn ?? false;
+    this.encapsulation = options.encapsulation ?? null;
+    this.encapsulationBytes = this.encapsulation === null ? 0 : udp.HEADER_BYTES;
+    this.#ivs = new IvSource(options.seed, options.spi, this.ivBytes);
     this.#lastSequence = 0;
-    this.#iv = new Uint8Array(this.ivBytes);
     this.#nonce = new Uint8Array(this.salt.length + this.ivBytes);
     this.#nonce.set(this.salt);
-    this.#aad = new Uint8Array(8);
+    this.#aad = new Uint8Array(this.esn ? EXTENDED_AAD_BYTES : AAD_BYTES);
+  }
+
+  /** Bytes of additional data: 8, or 12 with the upper half of an extended sequence number. */
+  get aadBytes(): number {
+    return this.#aad.length;
   }
 
   /** What seals and opens packets of this association with `engine`. */
@@ -124,8 +166,8 @@ export class SecurityAssociation {
   }
 
   /**
-   * The next sequence number to send, 1 first, or 0 when 2^32 - 1 has been sent: then the packet must be dropped, because
-   * a nonce would be used twice (RFC 4303, section 3.3.3; Linux xfrm_replay_overflow: EOVERFLOW).
+   * The next sequence number to send, 1 first, or 0 when the last has been sent, 2^32 - 1 if it is not extended: then the packet
+   * must be dropped, because a nonce would be used twice (RFC 4303, section 3.3.3; Linux xfrm_replay_overflow: EOVERFLOW).
    */
   nextSequence(): number {
     return this.reserveSequences(1);
@@ -136,23 +178,21 @@ export class SecurityAssociation {
    * none is taken (Linux 6.1 xfrm_replay_overflow_offload).
    */
   reserveSequences(count: number): number {
-    if (this.#lastSequence + count > LAST_SEQUENCE) return 0;
+    const last = this.esn ? Number.MAX_SAFE_INTEGER : LAST_SEQUENCE;
+    if (this.#lastSequence + count > last) return 0;
     const first = this.#lastSequence + 1;
     this.#lastSequence += count;
     return first;
   }
 
-  /** Goes on after `sequence`, 0 to 2^32 - 1, as if it had been sent: for captures that begin in the middle. */
+  /** Goes on after `sequence`, 0 or more, as if it had been sent: for captures that begin in the middle. */
   resumeAfter(sequence: number): void {
     this.#lastSequence = sequence;
   }
 
   /** The IV for the packet of this sequence number, in a scratch array; empty where the suite has none. */
   ivFor(sequence: number): Uint8Array {
-    if (this.ivBytes === 0) return this.#iv;
-    set32(this.#iv, 0, this.#ivHigh);
-    set32(this.#iv, 4, this.#ivLow ^ sequence);
-    return this.#iv;
+    return this.#ivs.ivFor(sequence);
   }
 
   /** The nonce, salt and the IV at absolute offset `ivAt`, in a scratch array; empty where the suite has neither. */
@@ -162,10 +202,19 @@ export class SecurityAssociation {
     return this.#nonce;
   }
 
-  /** The 8 bytes of additional data, SPI and sequence number, of the ESP header at `espAt`, in a scratch array. */
-  aadFor(u8: Uint8Array, espAt: number): Uint8Array {
-    for (let i = 0; i < this.#aad.length; i++) this.#aad[i] = u8[espAt + i]!;
-    return this.#aad;
+  /**
+   * The additional data, SPI and sequence number, of the ESP header at `espAt`, in a scratch array: 8 bytes, or 12 with
+   * `high`, the upper half of an extended sequence number, in the middle.
+   */
+  aadFor(u8: Uint8Array, espAt: number, high: number = 0): Uint8Array {
+    const aad = this.#aad;
+    const lowAt = aad.length - 4;
+    for (let i = 0; i < 4; i++) {
+      aad[i] = u8[espAt + i]!;
+      aad[lowAt + i] = u8[espAt + 4 + i]!;
+    }
+    if (this.esn) set32(aad, 4, high);
+    return aad;
   }
 }
 
@@ -202,16 +251,26 @@ export interface TestAssociationOptions {
   readonly mode?: EspMode;
   /** Configuration key `ip`, the version of the outer header; absent: 4. */
   readonly ip?: IpVersion;
+  /** Configuration key `esn`; absent: off. */
+  readonly esn?: "on" | "off";
+  /** Configuration key `encap`; absent: none. */
+  readonly encap?: "none" | "udp";
+  /** The association of the other direction: SPI, keys and addresses of its own; absent: false. */
+  readonly isReverse?: boolean;
 }
 
 /** The SPI of the test association. */
 export const TEST_SPI = 0x1001;
+/** The SPI of the test association of the other direction. */
+export const TEST_REVERSE_SPI = 0x1002;
+/** What the bytes of the keys of the other direction differ in. */
+const REVERSE_KEY_BITS = 0x80;
 /** Cut to the length that a suite wants: 00 01 ... 1f, public, never for real traffic. Read it, do not write it. */
 export const TEST_KEY: Uint8Array = Uint8Array.from({ length: 32 }, (_, i) => i);
-/** The salt of the test association: public, never for real traffic. Read it, do not write it. */
+/** The salt of the test association, cut likewise: public, never for real traffic. Read it, do not write it. */
 export const TEST_SALT: Uint8Array = Uint8Array.of(0xa0, 0xa1, 0xa2, 0xa3);
-/** The HMAC key, 40 41 ... 5f: public, never for real traffic. Read it, do not write it. */
-export const TEST_AUTH_KEY: Uint8Array = Uint8Array.from({ length: 32 }, (_, i) => 0x40 + i);
+/** The HMAC key, 40 41 ... 7f, cut likewise: public, never for real traffic. Read it, do not write it. */
+export const TEST_AUTH_KEY: Uint8Array = Uint8Array.from({ length: 64 }, (_, i) => 0x40 + i);
 /** Outer source addresses by version: 198.18.0.1 (RFC 2544: for benchmarks) and 2001:2::1 (RFC 5180: likewise). */
 export const TEST_SOURCES: Readonly<Record<IpVersion, Uint8Array>> = {
   4: Uint8Array.of(198, 18, 0, 1),
@@ -225,17 +284,23 @@ export const TEST_DESTINATIONS: Readonly<Record<IpVersion, Uint8Array>> = {
 
 /** The association of every run: public keys, which are those of the kernel recordings. Never for real traffic. */
 export function testSecurityAssociation(options: TestAssociationOptions): SecurityAssociation {
-  const { seed, cipher = "aes-gcm-256", mode = "tunnel", ip = 4 } = options;
+  const { seed, cipher = "aes-gcm-256", mode = "tunnel", ip = 4, esn = "off", encap = "none" } = options;
+  const { isReverse = false } = options;
   const suite = SUITES[cipher];
+  const secret = (bytes: Uint8Array, length: number): Uint8Array => {
+    return bytes.subarray(0, length).map((byte) => isReverse ? byte ^ REVERSE_KEY_BITS : byte);
+  };
   return new SecurityAssociation({
-    spi: TEST_SPI,
+    spi: isReverse ? TEST_REVERSE_SPI : TEST_SPI,
     cipher,
-    key: TEST_KEY.subarray(0, suite.keyBytes),
-    salt: TEST_SALT.subarray(0, suite.saltBytes),
-    authKey: TEST_AUTH_KEY.subarray(0, suite.authKeyBytes),
+    key: secret(TEST_KEY, suite.keyBytes),
+    salt: secret(TEST_SALT, suite.saltBytes),
+    authKey: secret(TEST_AUTH_KEY, suite.authKeyBytes),
     mode,
-    source: TEST_SOURCES[ip],
-    destination: TEST_DESTINATIONS[ip],
+    source: (isReverse ? TEST_DESTINATIONS : TEST_SOURCES)[ip],
+    destination: (isReverse ? TEST_SOURCES : TEST_DESTINATIONS)[ip],
     seed,
+    esn: esn === "on",
+    encapsulation: encap === "udp" ? NAT_TRAVERSAL : null,
   });
 }

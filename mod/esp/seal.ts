@@ -1,5 +1,5 @@
 /**
- * Sealing and opening the ESP part of one packet that lies in one piece, in place (RFC 4106).
+ * Sealing and opening the ESP part of one packet that lies in one piece, in place (RFC 4303).
  *
  * `espAt` is the absolute offset of the SPI. Nonce and additional data are taken from the header as it stands in the
  * packet, by the sender as by the receiver. A buffer in several pieces must be gathered first.
@@ -25,16 +25,23 @@ import type { SecurityAssociation } from "./sa.ts";
 /**
  * Encrypts payload and trailer behind the header at `espAt` in place and writes the ICV behind them. `clearBytes` is
  * payload, padding and the 2 trailer bytes: a multiple of `sa.blockBytes`. Header and IV must be written before. `aead` is
- * that of `sa`.
+ * that of `sa`. `high` is the upper half of an extended sequence number, and means nothing of any other.
  */
-export function sealEsp(sa: SecurityAssociation, aead: Aead, u8: Uint8Array, espAt: number, clearBytes: number): void {
+export function sealEsp(
+  sa: SecurityAssociation,
+  aead: Aead,
+  u8: Uint8Array,
+  espAt: number,
+  clearBytes: number,
+  high: number = 0,
+): void {
   const ivAt = espAt + OFFSET_IV;
-  aead.seal(sa.nonceFor(u8, ivAt), sa.aadFor(u8, espAt), u8, ivAt + sa.ivBytes, clearBytes);
+  aead.seal(sa.nonceFor(u8, ivAt), sa.aadFor(u8, espAt, high), u8, ivAt + sa.ivBytes, clearBytes);
 }
 
 /**
  * Verifies and decrypts in place the ESP packet of `espBytes` bytes, SPI to ICV, at `espAt`. False, and nothing changed,
- * if the ICV is wrong or the packet is too short for header, IV and ICV.
+ * if the ICV is wrong or the packet is too short for header, IV and ICV. `high` as for `sealEsp()`.
  */
 export function openEsp(
   sa: SecurityAssociation,
@@ -42,8 +49,9 @@ export function openEsp(
   u8: Uint8Array,
   espAt: number,
   espBytes: number,
+  high: number = 0,
 ): boolean {
   const ivAt = espAt + OFFSET_IV;
   const sealedBytes = espBytes - OFFSET_IV - sa.ivBytes;
-  return aead.open(sa.nonceFor(u8, ivAt), sa.aadFor(u8, espAt), u8, ivAt + sa.ivBytes, sealedBytes);
+  return aead.open(sa.nonceFor(u8, ivAt), sa.aadFor(u8, espAt, high), u8, ivAt + sa.ivBytes, sealedBytes);
 }

@@ -1,6 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
+import { CIPHER_NAMES } from "../config/cipher_names.ts";
+import { priceOf } from "../cost/profile.ts";
+import { PROFILES } from "../cost/profiles.ts";
 import { ALGORITHMS } from "../crypto/algorithms.ts";
-import { REASONS } from "../ledger/schema.ts";
+import { EVENT, REASONS } from "../ledger/schema.ts";
 import { SUITES } from "./suites.ts";
 
 Deno.test("SUITES names each suite as the suite names itself, with lengths that its algorithm takes", () => {
@@ -14,23 +17,64 @@ Deno.test("SUITES names each suite as the suite names itself, with lengths that 
   }
 });
 
-Deno.test("SUITES has the lengths of RFC 4106, RFC 2410 and RFC 4868", () => {
+Deno.test("SUITES has the lengths of RFC 4106, 4309, 4543, 7634, 3602, 3686, 2410, 2404 and 4868", () => {
   const rows = Object.values(SUITES).map(
     ({ name, keyBytes, saltBytes, authKeyBytes, ivBytes, icvBytes, blockBytes }) => {
       return [name, keyBytes, saltBytes, authKeyBytes, ivBytes, icvBytes, blockBytes].join(" ");
     },
   );
+  const aes = (row: (bits: number, keyBytes: number) => string[]) =>
+    [[128, 16], [192, 24], [256, 32]].map(([bits, key]) => {
+      return row(bits!, key!);
+    });
+  const byIcv = (rows: string[][]) => [0, 1, 2].flatMap((i) => rows.map((row) => row[i]!));
+  const hmacs = [["sha1", 20, 12], ["sha256", 32, 16], ["sha384", 48, 24], ["sha512", 64, 32]] as const;
+  const withHmacs = (name: string, tail: string) =>
+    hmacs.flatMap(([hash, authKey, icv]) =>
+      aes((
+        bits,
+        key,
+      ) => [`aes-${name}-${bits}-${hash} ${key} ${tail.replace("HMAC", `${authKey}`).replace("ICV", `${icv}`)}`])
+        .flat()
+    );
+  const aead = (name: string, saltBytes: number) =>
+    byIcv(aes((bits, key) => [
+      `aes-${name}-${bits} ${key} ${saltBytes} 0 8 16 4`,
+      `aes-${name}-${bits}-icv8 ${key} ${saltBytes} 0 8 8 4`,
+      `aes-${name}-${bits}-icv12 ${key} ${saltBytes} 0 8 12 4`,
+    ]));
   assertEquals(rows, [
-    "aes-gcm-128 16 4 0 8 16 4",
-    "aes-gcm-192 24 4 0 8 16 4",
-    "aes-gcm-256 32 4 0 8 16 4",
+    ...aead("gcm", 4),
+    ...aead("ccm", 3),
+    ...aes((bits, key) => [`aes-gmac-${bits} ${key} 4 0 8 16 4`]).flat(),
+    "chacha20-poly1305 32 4 0 8 16 4",
+    ...withHmacs("cbc", "0 HMAC 16 ICV 16"),
+    ...withHmacs("ctr", "4 HMAC 8 ICV 4"),
     "null 0 0 0 0 0 4",
-    "null-sha256 0 0 32 0 16 4",
+    ...hmacs.map(([hash, authKey, icv]) => `null-${hash} 0 0 ${authKey} 0 ${icv} 4`),
   ]);
 });
 
-Deno.test("SUITES gives ledger rows the reason by which profiles price them apart", () => {
-  const reasons = Object.values(SUITES).map(({ reason }) => REASONS[reason]!);
-  assertEquals(reasons.map(({ name }) => name), ["aes-gcm", "aes-gcm", "aes-gcm", "null", "null-sha256"]);
-  for (const { kernelFunction } of reasons) assertEquals(kernelFunction, "crypto_aead_encrypt");
+Deno.test("SUITES are the values of the configuration key cipher, in its order", () => {
+  assertEquals(Object.keys(SUITES), [...CIPHER_NAMES]);
+});
+
+Deno.test("SUITES gives ledger rows the reason by which profiles price them apart: no key, no ICV", () => {
+  for (const { name, reason } of Object.values(SUITES)) {
+    const { name: shown, kernelFunction } = REASONS[reason]!;
+    assertEquals(shown, name.replace(/-(128|192|256)\b/, "").replace(/-icv\d+$/, ""));
+    assertEquals(kernelFunction, "crypto_aead_encrypt");
+  }
+});
+
+Deno.test("every shipped profile prices sealing and opening of every suite, but for ESP-NULL by the byte", () => {
+  for (const profile of PROFILES.values()) {
+    const price = priceOf(profile);
+    for (const { name, reason } of Object.values(SUITES)) {
+      for (const event of [EVENT.seal, EVENT.open]) {
+        const perByte = price(event, 0, reason, 1460, 1) - price(event, 0, reason, 0, 1);
+        assertEquals(perByte > 0, name !== "null", `${profile.name} ${name}`);
+      }
+    }
+  }
 });

@@ -12,8 +12,8 @@ import * as ip from "../wire/ip.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import * as ipv6 from "../wire/ipv6.ts";
 import type { EspMode, IpVersion } from "./arithmetic.ts";
-import { type SecurityAssociation, testSecurityAssociation } from "./sa.ts";
-import { SUITES } from "./suites.ts";
+import { type SecurityAssociation, type TestAssociationOptions, testSecurityAssociation } from "./sa.ts";
+import { type CipherName, SUITES } from "./suites.ts";
 
 /** An association and what it is called in the names of tests. */
 export interface NamedAssociation {
@@ -24,15 +24,41 @@ export interface NamedAssociation {
 const MODES: readonly EspMode[] = ["tunnel", "transport"];
 const VERSIONS: readonly IpVersion[] = [4, 6];
 
-/** The test association in every suite, mode and, in tunnel mode, outer version. */
+/** Suites that stand for all where UDP and extended sequence numbers are tried, one of each kind. */
+const SAMPLES: readonly CipherName[] = [
+  "aes-gcm-256",
+  "aes-gcm-128-icv8",
+  "aes-ccm-128-icv12",
+  "aes-gmac-192",
+  "chacha20-poly1305",
+  "aes-cbc-128-sha1",
+  "aes-ctr-192-sha384",
+  "null-sha512",
+  "null",
+];
+
+/**
+ * The test association in every suite, mode and, in tunnel mode, outer version; of a few suites also in UDP, and with extended
+ * sequence numbers.
+ */
 export function everyAssociation(): NamedAssociation[] {
-  return Object.values(SUITES).flatMap(({ name: cipher }) =>
-    MODES.flatMap((mode) =>
-      VERSIONS.filter((version) => mode === "tunnel" || version === 4).map((version) => ({
-        name: `${cipher} ${mode}${mode === "tunnel" ? ` over IPv${version}` : ""}`,
-        sa: testSecurityAssociation({ seed: 1, cipher, mode, ip: version }),
-      }))
-    )
+  const plain = Object.values(SUITES).flatMap(({ name }) => associationsOf(name, {}));
+  const extended = SAMPLES.flatMap((cipher) => associationsOf(cipher, { esn: "on" }));
+  const inUdp = SAMPLES.flatMap((cipher) => associationsOf(cipher, { encap: "udp" }));
+  return [...plain, ...extended, ...inUdp, ...associationsOf("aes-cbc-256-sha256", { esn: "on", encap: "udp" })];
+}
+
+function associationsOf(
+  cipher: CipherName,
+  options: Pick<TestAssociationOptions, "esn" | "encap">,
+): NamedAssociation[] {
+  const { esn = "off", encap = "none" } = options;
+  const kind = `${esn === "on" ? " with ESN" : ""}${encap === "udp" ? " in UDP" : ""}`;
+  return MODES.flatMap((mode) =>
+    VERSIONS.filter((version) => mode === "tunnel" || version === 4).map((version) => ({
+      name: `${cipher} ${mode}${mode === "tunnel" ? ` over IPv${version}` : ""}${kind}`,
+      sa: testSecurityAssociation({ seed: 1, cipher, mode, ip: version, ...options }),
+    }))
   );
 }
 

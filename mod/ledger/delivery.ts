@@ -11,6 +11,7 @@
 import { Histogram } from "./histogram.ts";
 import { InFlight } from "./in_flight.ts";
 import type { EventBlock, Fold } from "./ledger.ts";
+import { Reordering } from "./reordering.ts";
 import { EVENT, NONE, REASON } from "./schema.ts";
 import { wireBytes } from "./units.ts";
 
@@ -18,6 +19,8 @@ import { wireBytes } from "./units.ts";
 export class Delivery implements Fold {
   /** Time of the first arrival; Infinity before it. */
   firstArrivalNs: number = Infinity;
+  /** Time of the last arrival; -Infinity before the first. */
+  lastArrivalNs: number = -Infinity;
   /** Time of the last bit sent, or of the last payload that a socket got; -Infinity before it. */
   lastSendNs: number = -Infinity;
   /** Frames sent. */
@@ -30,15 +33,23 @@ export class Delivery implements Fold {
   delivered = 0;
   /** Bytes on the wire of all frames that arrived. */
   arrivedWireBytes = 0;
-  /** Packets that left behind a later one of their flow. */
-  reordered = 0;
   /** Most packets that waited in a queue at once. */
   queueMax = 0;
   /** From arrival to last payload byte out, in ns. */
   readonly latency: Histogram = new Histogram();
 
   readonly #arrivals = new InFlight();
-  readonly #newestOfFlow: number[] = [];
+  readonly #reordering = new Reordering();
+
+  /** Packets that left behind a later one of their flow. */
+  get reordered(): number {
+    return this.#reordering.reordered;
+  }
+
+  /** How many places of its flow the packet was behind that was furthest behind (`reordering.ts`). */
+  get reorderDepthMax(): number {
+    return this.#reordering.depthMax;
+  }
 
   /** Reads the rows of a block. */
   add(block: EventBlock): void {
@@ -47,15 +58,17 @@ export class Delivery implements Fold {
         case EVENT.arrive:
           if (block.reason[row] !== REASON.none) break;
           this.arrivedWireBytes += wireBytes(block.bytes[row]!);
-          if (block.count[row]! > 0) this.#arrive(block.packet[row]!, block.tNs[row]!);
+          if (block.count[row]! > 0) this.#arrive(block.packet[row]!, block.tNs[row]!, block.flow[row]!);
           break;
         case EVENT.enqueue:
           this.queueMax = Math.max(this.queueMax, block.count[row]!);
           break;
         case EVENT.drop:
-          if (block.count[row]! > 0) this.#arrivals.take(block.packet[row]!);
+          if (block.count[row]! > 0) this.#forget(block.packet[row]!);
           break;
         case EVENT.send:
+          // What goes back to the sender takes the other direction of the link.
+          if (block.reason[row] === REASON.toSender) break;
           this.#sendFrame(block.tNs[row]!, block.bytes[row]!);
           if (block.count[row]! > 0) this.#sendPacket(block.packet[row]!, block.tNs[row]!, block.flow[row]!);
           break;
@@ -66,9 +79,16 @@ export class Delivery implements Fold {
     }
   }
 
-  #arrive(packet: number, tNs: number): void {
+  #arrive(packet: number, tNs: number, flow: number): void {
     this.firstArrivalNs = Math.min(this.firstArrivalNs, tNs);
+    this.lastArrivalNs = Math.max(this.lastArrivalNs, tNs);
     this.#arrivals.set(packet, tNs);
+    this.#reordering.arrive(packet, flow);
+  }
+
+  #forget(packet: number): void {
+    this.#arrivals.take(packet);
+    this.#reordering.forget(packet);
   }
 
   #deliver(block: EventBlock, row: number): void {
@@ -89,8 +109,6 @@ export class Delivery implements Fold {
     if (packet === NONE) return;
     const arrived = this.#arrivals.take(packet);
     if (arrived !== undefined) this.latency.add(tNs - arrived);
-    const newest = this.#newestOfFlow[flow] ?? NONE;
-    if (packet < newest) this.reordered += 1;
-    else this.#newestOfFlow[flow] = packet;
+    this.#reordering.leave(packet, flow);
   }
 }

@@ -4,7 +4,7 @@
  * Checked in every test and by `--check`. A law that does not hold is a defect of the model, never of its input.
  *
  * ```ts
- * const end = { heldPackets: 0, queuedPackets: 0, busyPs, elapsedNs, cpus: 1, liveBlocks: memory.live };
+ * const end = { heldPackets: 0, queuedPackets: 0, busyPs: [busyPs], elapsedNs, liveBlocks: memory.live };
  * brokenLaws(tally, end); // []
  * ```
  *
@@ -21,11 +21,12 @@ export interface EndState {
   readonly heldPackets: number;
   /** Packets still in queues. */
   readonly queuedPackets: number;
-  /** Busy time of all CPUs, in picoseconds. */
-  readonly busyPs: number;
-  /** Length of the run in ns, and CPUs: no CPU above 100 %. */
+  /** Crypto requests that were not called back; none if absent. */
+  readonly requestsInFlight?: number;
+  /** Busy time of each CPU, in picoseconds. */
+  readonly busyPs: readonly number[];
+  /** Length of the run in ns: no CPU above 100 %. */
   readonly elapsedNs: number;
-  readonly cpus: number;
   /** Blocks of memory in use. */
   readonly liveBlocks: number;
 }
@@ -52,8 +53,16 @@ export function brokenLaws(tally: Tally, end: EndState): string[] {
   equal("memory is given back", end.liveBlocks, 0);
   const enqueued = tally.sum({ event: "enqueue" }).rows + tally.sum({ event: "requeue" }).rows;
   equal("enqueued + requeued = dequeued + queued", enqueued, tally.sum({ event: "dequeue" }).rows + end.queuedPackets);
-  equal("sum of costs = busy time of the CPUs", tally.costPs, end.busyPs);
-  const capacityPs = end.elapsedNs * end.cpus * PS_PER_NS;
-  if (end.busyPs > capacityPs) broken.push(`no CPU above 100 %: ${end.busyPs} ps busy of ${capacityPs} ps`);
+  const submitted = tally.sum({ event: "submit" }).rows;
+  equal(
+    "submitted = completed + in flight",
+    submitted,
+    tally.sum({ event: "complete" }).rows + (end.requestsInFlight ?? 0),
+  );
+  equal("sum of costs = busy time of the CPUs", tally.costPs, end.busyPs.reduce((sum, ps) => sum + ps, 0));
+  const capacityPs = end.elapsedNs * PS_PER_NS;
+  end.busyPs.forEach((ps, cpu) => {
+    if (ps > capacityPs) broken.push(`no CPU above 100 %: CPU ${cpu} is busy for ${ps} ps of ${capacityPs} ps`);
+  });
   return broken;
 }

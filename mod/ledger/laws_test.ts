@@ -22,7 +22,7 @@ const RUN: TestRow[] = [
   { event: "drop", reason: "queueLimit", payloadBytes: 30 },
   { event: "deliver" },
 ];
-const END: EndState = { heldPackets: 2, queuedPackets: 1, busyPs: 2000, elapsedNs: 1, cpus: 2, liveBlocks: 0 };
+const END: EndState = { heldPackets: 2, queuedPackets: 1, busyPs: [1000, 1000], elapsedNs: 1, liveBlocks: 0 };
 
 function broken(rows: TestRow[], end: Partial<EndState> = {}): string[] {
   return brokenLaws(foldOf(new Tally(), rows), { ...END, ...end });
@@ -33,12 +33,14 @@ Deno.test("brokenLaws() finds nothing wrong with a ledger that adds up", () => {
 });
 
 Deno.test("brokenLaws() finds nothing wrong with a run in which nothing happened", () => {
-  const end = { heldPackets: 0, queuedPackets: 0, busyPs: 0, elapsedNs: 0, cpus: 1, liveBlocks: 0 };
+  const end = { heldPackets: 0, queuedPackets: 0, busyPs: [0], elapsedNs: 0, liveBlocks: 0 };
   assertEquals(broken([], end), []);
 });
 
 /** Tampered ledgers: rows added to the run, or another end, and the sentences that must come of it. */
 const TAMPERED: [what: string, rows: TestRow[], end: Partial<EndState>, laws: string[]][] = [
+  ["a callback that never came", [{ event: "submit" }], {}, ["submitted = completed + in flight: 1 against 0"]],
+  ["a request that is in flight", [{ event: "submit" }], { requestsInFlight: 1 }, []],
   ["a packet that vanished", [{ event: "arrive" }], {}, ["arrived = delivered + dropped + held: 6 against 5"]],
   ["a packet sent twice", [{ event: "send" }], {}, ["arrived = delivered + dropped + held: 5 against 6"]],
   ["a packet dropped twice", [{ event: "drop" }], {}, ["arrived = delivered + dropped + held: 5 against 6"]],
@@ -86,8 +88,8 @@ const TAMPERED: [what: string, rows: TestRow[], end: Partial<EndState>, laws: st
     {},
     ["sum of costs = busy time of the CPUs: 2001 against 2000"],
   ],
-  ["time that nothing cost", [], { busyPs: 1999 }, ["sum of costs = busy time of the CPUs: 2000 against 1999"]],
-  ["a CPU above 100 %", [], { cpus: 1 }, ["no CPU above 100 %: 2000 ps busy of 1000 ps"]],
+  ["time that nothing cost", [], { busyPs: [999, 1000] }, ["sum of costs = busy time of the CPUs: 2000 against 1999"]],
+  ["a CPU above 100 %", [], { busyPs: [2000, 0] }, ["no CPU above 100 %: CPU 0 is busy for 2000 ps of 1000 ps"]],
 ];
 
 for (const [what, rows, end, laws] of TAMPERED) {

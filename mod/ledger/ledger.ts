@@ -31,7 +31,7 @@ export class EventBlock {
   rows = 0;
   /** Time of the event in ns since the first arrival. */
   readonly tNs: Float64Array = new Float64Array(BLOCK_ROWS);
-  /** CPU, NONE for a device. */
+  /** CPU, NONE for a device; of a frame that a full receive ring has no room for, the CPU that the ring belongs to. */
   readonly cpu: Int16Array = new Int16Array(BLOCK_ROWS);
   /** Index into STAGE_NAMES. */
   readonly stage: Uint8Array = new Uint8Array(BLOCK_ROWS);
@@ -113,6 +113,11 @@ export class Ledger {
     return this.#stepStartNs + Math.floor(this.#stepPs / PS_PER_NS);
   }
 
+  /** What an event would cost in the stage that works now, in picoseconds. */
+  priceOf(event: number, reason: number, bytes: number, count: number): number {
+    return this.#price(event, this.stage, reason, bytes, count);
+  }
+
   /** An skb enters a stage: its fixed work is priced here, and the rows that follow belong to that stage. */
   visit(stage: number, packet: number, skb: number, bytes: number, count: number): void {
     this.stage = stage;
@@ -152,7 +157,7 @@ export class Ledger {
     this.#end();
   }
 
-  /** Writes one event of a device, which costs no CPU, at the time it happened. */
+  /** Writes one event of a device, which costs no CPU, at the time it happened; `cpu` where the device has a queue for each. */
   writeDevice(
     tNs: number,
     stage: number,
@@ -164,13 +169,29 @@ export class Ledger {
     count: number,
     payloadBytes: number,
     flow: number,
+    cpu: number = NONE,
   ): void {
     const block = this.#block;
-    const row = this.#begin(tNs, NONE, stage, event, reason, packet, skb, bytes, count, payloadBytes);
+    const row = this.#begin(tNs, cpu, stage, event, reason, packet, skb, bytes, count, payloadBytes);
     block.into[row] = NONE;
     block.costPs[row] = 0;
     block.flow[row] = flow;
     this.#end();
+  }
+
+  /** Writes one crypto request that a device was through with at `tNs`, which costs no CPU. */
+  deviceRequest(
+    tNs: number,
+    stage: number,
+    event: number,
+    reason: number,
+    skb: Subject,
+    bytes: number,
+    entries: number,
+    steps: number,
+  ): void {
+    this.#cipherSteps = steps;
+    this.writeDevice(tNs, stage, event, reason, skb.packet, skb.id, bytes, entries, 0, NONE);
   }
 
   /** Hands the rows not yet read to the folds; call once after the last event. */

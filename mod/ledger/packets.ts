@@ -19,6 +19,7 @@
  */
 
 import type { EventBlock, Fold } from "./ledger.ts";
+import { Reordering } from "./reordering.ts";
 import { EVENT, NONE, REASON, STAGE } from "./schema.ts";
 
 /** What became of a packet. */
@@ -28,6 +29,8 @@ export type Outcome = "sent" | "delivered" | "dropped" | "ignored" | "bypass" | 
 export class PacketRecord {
   /** Time of the last bit out, or when its socket had it; undefined when it did not leave. */
   tLeaveNs: number | undefined = undefined;
+  /** How many places of its flow it left behind its time (`reordering.ts`); undefined when it did not leave. */
+  reorderDepth: number | undefined = undefined;
   /** What became of it so far. */
   outcome: Outcome = "held";
   /** Index into REASONS: why it was dropped. */
@@ -68,6 +71,16 @@ export class PacketRecord {
 /** Sums of a record that rows add to. */
 type SumName = "copies" | "copiedBytes" | "segments" | "checksumBytes" | "cryptoBytes" | "requeues" | "costPs";
 
+/** What goes on in the polls of one CPU. */
+interface CpuPolls {
+  /** Packets taken since the last poll ended. */
+  taken: number[];
+  /** Some of them came out of the ring. */
+  hasFrames: boolean;
+  /** Packets that were lost at its full ring, in order, until all frames that were in it have been taken. */
+  readonly lost: PacketRecord[];
+}
+
 /** Folds rows into packets. */
 export class Packets implements Fold {
   readonly #emit: (record: PacketRecord) => void;
@@ -76,10 +89,9 @@ export class Packets implements Fold {
   readonly #owners = new Map<number, number[]>();
   /** Cost of rows of an skb that came before it was known whose it is. */
   readonly #early = new Map<number, number>();
-  /** Packets taken since the last poll ended. */
-  #taken: number[] = [];
-  /** Packets that were lost at a full ring, in order, until all frames that were in it have been taken. */
-  readonly #lost: PacketRecord[] = [];
+  /** What goes on in the polls of each CPU. */
+  readonly #cpus: CpuPolls[] = [];
+  readonly #reordering = new Reordering();
   /** The packet that arrived last. */
   #newest = NONE;
 
@@ -100,8 +112,8 @@ export class Packets implements Fold {
     const packet = block.packet[row]!;
     const skb = block.skb[row]!;
     if (event === EVENT.arrive) return this.#arrive(block, row);
-    if (event === EVENT.poll) return this.#poll(block.costPs[row]!);
-    if (event === EVENT.visit) this.#enter(block.stage[row]!, packet);
+    if (event === EVENT.poll) return this.#poll(block, row);
+    if (event === EVENT.visit) this.#enter(block.cpu[row]!, block.stage[row]!, packet);
     if (skb !== NONE) this.#own(block, row, event, packet, skb);
     this.#addSums(block, row, event, packet === NONE ? this.#owners.get(skb) : [packet]);
     if (packet !== NONE) this.#end(block, row, event, packet);
@@ -136,6 +148,7 @@ export class Packets implements Fold {
     const record = new PacketRecord(packet, block.tNs[row]!, bytes, block.payloadBytes[row]!, block.flow[row]!);
     this.#records.set(packet, record);
     this.#newest = packet;
+    if (block.reason[row] === REASON.none) this.#reordering.arrive(packet, record.flow);
     if (block.reason[row] !== REASON.ignored) return;
     record.outcome = "ignored";
     this.#closeIfOver(record);
@@ -147,23 +160,32 @@ export class Packets implements Fold {
     if (record !== undefined) record.bytes += bytes;
   }
 
-  #enter(stage: number, packet: number): void {
-    if (stage === STAGE["driver-rx"]) this.#leaveRing(packet);
-    if (stage === STAGE["driver-rx"] || stage === STAGE["gro-cells"] || stage === STAGE.backlog) this.#take(packet);
+  #enter(cpu: number, stage: number, packet: number): void {
+    const isFrame = stage === STAGE["driver-rx"];
+    if (isFrame) {
+      this.#leaveRing(cpu, packet);
+      this.#pollsOf(cpu).hasFrames = true;
+    }
+    if (isFrame || stage === STAGE["gro-cells"] || stage === STAGE.backlog) this.#take(cpu, packet);
   }
 
-  #leaveRing(packet: number): void {
-    // A ring keeps its order: a packet that came after the loss is behind all that was in the ring then.
-    while (this.#lost.length > 0 && this.#lost[0]!.lostBehind < packet) {
-      const record = this.#lost.shift()!;
+  #pollsOf(cpu: number): CpuPolls {
+    return this.#cpus[cpu] ??= { taken: [], hasFrames: false, lost: [] };
+  }
+
+  /** A ring keeps its order: a packet that came after a loss is behind all that was in the ring then. */
+  #leaveRing(cpu: number, packet: number): void {
+    const { lost } = this.#pollsOf(cpu);
+    while (lost.length > 0 && lost[0]!.lostBehind < packet) {
+      const record = lost.shift()!;
       record.lostBehind = NONE;
       this.#closeIfOver(record);
     }
   }
 
   /** A poll takes a frame. */
-  #take(packet: number): void {
-    this.#taken.push(packet);
+  #take(cpu: number, packet: number): void {
+    this.#pollsOf(cpu).taken.push(packet);
     const record = this.#records.get(packet);
     if (record !== undefined) record.beingPolled += 1;
   }
@@ -238,8 +260,14 @@ export class Packets implements Fold {
   }
 
   /** The cost of a poll, evenly; of an empty one to the packet that was read last. */
-  #poll(costPs: number): void {
-    const taken = this.#taken;
+  #poll(block: EventBlock, row: number): void {
+    const cpu = block.cpu[row]!;
+    const costPs = block.costPs[row]!;
+    const polls = this.#pollsOf(cpu);
+    const { taken } = polls;
+    // That poll has found the ring empty.
+    if (polls.hasFrames && block.reason[row] === REASON.pollEnd) this.#leaveRing(cpu, Infinity);
+    polls.hasFrames = false;
     if (taken.length === 0) {
       this.#addTo(this.#newest, "costPs", costPs);
       return;
@@ -252,7 +280,7 @@ export class Packets implements Fold {
       record.beingPolled -= 1;
       this.#closeIfOver(record);
     }
-    this.#taken = [];
+    polls.taken = [];
   }
 
   #share(owners: readonly number[], name: SumName, amount: number): void {
@@ -269,7 +297,8 @@ export class Packets implements Fold {
   }
 
   #addTo(packet: number, name: SumName, amount: number): void {
-    const record = this.#records.get(packet);
+    // What comes after a packet is through, such as a duplicate of it, counts with the packet that was read last.
+    const record = this.#records.get(packet) ?? this.#records.get(this.#newest);
     if (record !== undefined) record[name] += amount;
   }
 
@@ -278,22 +307,28 @@ export class Packets implements Fold {
     if (record === undefined || block.count[row] === 0) return;
     if (event === EVENT.send) {
       record.outcome = "sent";
-      record.tLeaveNs = block.tNs[row]!;
+      this.#leave(record, block, row);
     } else if (event === EVENT.drop) {
       record.outcome = "dropped";
       record.reason = block.reason[row]!;
+      this.#reordering.forget(packet);
       if (record.reason === REASON.rxRingFull) {
         record.lostBehind = this.#newest;
-        this.#lost.push(record);
+        this.#pollsOf(block.cpu[row]!).lost.push(record);
       }
     } else if (event === EVENT.deliver) {
       const isOurs = block.reason[row] === REASON.toSocket;
       record.outcome = isOurs ? "delivered" : "bypass";
-      if (isOurs) record.tLeaveNs = block.tNs[row]!;
+      if (isOurs) this.#leave(record, block, row);
     } else {
       return;
     }
     this.#closeIfOver(record);
+  }
+
+  #leave(record: PacketRecord, block: EventBlock, row: number): void {
+    record.tLeaveNs = block.tNs[row]!;
+    record.reorderDepth = this.#reordering.leave(record.packet, block.flow[row]!);
   }
 
   #closeIfOver(record: PacketRecord): void {

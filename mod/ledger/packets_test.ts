@@ -17,6 +17,7 @@ interface Row {
   readonly count?: number;
   readonly payloadBytes?: number;
   readonly costPs?: number;
+  readonly cpu?: number;
 }
 
 /** Hands each list of rows to a fold as a block of its own; returns the records after each block, and at the end. */
@@ -38,6 +39,7 @@ function recordsAfter(...blocks: readonly (readonly Row[])[]): PacketRecord[][] 
       block.payloadBytes[i] = row.payloadBytes ?? 0;
       block.costPs[i] = row.costPs ?? 0;
       block.flow[i] = NONE;
+      block.cpu[i] = row.cpu ?? 0;
     });
     fold.add(block);
     return [...records];
@@ -105,6 +107,31 @@ Deno.test("Packets waits for frames of a packet that are in the ring when its la
   const next: Row[] = [second!, { event: "visit", packet: 1, skb: 6 }, { event: "poll", costPs: 2 }];
   const [dropped, , end] = recordsAfter([first!, lost], [...taken, ...next], []);
   assertEquals([dropped!.length, end!.map(({ outcome, costPs }) => [outcome, costPs])], [0, [["dropped", 10]]]);
+});
+
+Deno.test("Packets waits for the ring that lost a frame, not for those of other CPUs", () => {
+  const [first, second] = ARRIVE;
+  const third: Row = { event: "arrive", stage: "rx-ring", packet: 2 };
+  const lost: Row = { event: "drop", stage: "rx-ring", reason: "rxRingFull", packet: 0, cpu: 1 };
+  const elsewhere: Row[] = [{ event: "visit", packet: 1, skb: 5 }, { event: "poll", reason: "pollEnd", costPs: 3 }];
+  const there: Row[] = [
+    { event: "visit", packet: 0, skb: 6, cpu: 1, costPs: 9 },
+    { event: "free", packet: 0, skb: 6, cpu: 1 },
+    { event: "poll", reason: "pollEnd", cpu: 1, costPs: 2 },
+  ];
+  const [, other, own] = recordsAfter([first!, lost, second!, third], elsewhere, there);
+  assertEquals([other!.length, own!.map(({ packet, costPs }) => [packet, costPs])], [0, [[0, 11]]]);
+});
+
+Deno.test("Packets charges a poll to what its own CPU took", () => {
+  const [, , end] = recordsAfter([
+    ...ARRIVE,
+    { event: "visit", packet: 0, skb: 5 },
+    { event: "visit", packet: 1, skb: 6, cpu: 1 },
+    { event: "poll", cpu: 1, costPs: 30 },
+    { event: "poll", costPs: 7 },
+  ], []);
+  assertEquals(end!.map(({ costPs }) => costPs), [7, 30]);
 });
 
 Deno.test("Packets shares the rows of a segment that is an aggregate over what it was cut from", () => {

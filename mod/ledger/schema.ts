@@ -47,6 +47,9 @@ export const EVENT_NAMES = [
   "deliver",
   "idle",
   "user-copy",
+  "answer",
+  "retransmit",
+  "acknowledge",
 ] as const;
 
 /** Names of the stages in the order of the packet's road. */
@@ -67,8 +70,10 @@ export const STAGE_NAMES = [
   "xfrm-output",
   "gso",
   "esp-output",
+  "crypto",
   "ip-output",
   "qdisc",
+  "xfrm-backlog",
   "driver-tx",
   "nic",
 ] as const;
@@ -172,6 +177,18 @@ export const REASON_TABLE = {
     meaning: "a finished packet above the MTU is copied into fragments (ip_fragment in 4.4)",
   },
 
+  icmpQuote: {
+    name: "icmp-quote",
+    kernelFunction: "skb_copy_and_csum_bits",
+    meaning: "an ICMP error quotes the packet that it is about, summing it in the same pass",
+  },
+
+  coalesceCopy: {
+    name: "coalesce-copy",
+    kernelFunction: "skb_try_coalesce",
+    meaning: "a fragment for our host fits into the tailroom of those in front of it, and is copied there",
+  },
+
   userLinear: {
     name: "user-linear",
     kernelFunction: "skb_add_data_nocache",
@@ -264,8 +281,29 @@ export const REASON_TABLE = {
     meaning: "a packet of the frag_list goes on as it came",
   },
 
+  coalesce: {
+    name: "coalesce",
+    kernelFunction: "skb_try_coalesce",
+    meaning: "a fragment for our host joined those in front of it in one buffer",
+  },
+  fragmentList: {
+    name: "fragment-list",
+    kernelFunction: "inet_frag_reasm_finish",
+    meaning: "a fragment for our host was chained to the frag_list of its packet",
+  },
+
   pollEnd: { name: "poll-end", kernelFunction: "napi_complete_done", meaning: "the poll ended before its budget" },
   budget: { name: "budget", kernelFunction: "__napi_poll", meaning: "the poll used its whole budget" },
+  flushTimer: {
+    name: "flush-timer",
+    kernelFunction: "napi_watchdog",
+    meaning: "gro_flush_us after the last poll with packets the timer polled, and found none",
+  },
+  flushOld: {
+    name: "older-jiffy",
+    kernelFunction: "napi_gro_flush",
+    meaning: "it was held since an earlier jiffy, which gro_flush_us does not prolong",
+  },
   tableFull: { name: "table-full", kernelFunction: "gro_flush_oldest", meaning: "the oldest held buffer made room" },
   flushShort: {
     name: "short-segment",
@@ -379,6 +417,11 @@ export const REASON_TABLE = {
     kernelFunction: "skb_copy_and_csum_bits",
     meaning: "summed in the same pass as a copy, and priced there",
   },
+  udpVerify: {
+    name: "udp-verify",
+    kernelFunction: "udp_lib_checksum_complete",
+    meaning: "the CPU verifies the checksum of a datagram with ESP in it",
+  },
   fusedUser: {
     name: "fused-user",
     kernelFunction: "csum_and_copy_from_iter_full",
@@ -388,6 +431,11 @@ export const REASON_TABLE = {
     name: "segment-sum",
     kernelFunction: "skb_checksum",
     meaning: "skb_segment sums the payload of a segment that it did not have to copy",
+  },
+  encapChecksum: {
+    name: "encap-checksum",
+    kernelFunction: "esp_output_encap_csum",
+    meaning: "UDP around ESP needs a checksum over IPv6: the CPU sums what was encrypted",
   },
   checksumHelp: {
     name: "checksum-help",
@@ -456,6 +504,66 @@ export const REASON_TABLE = {
     kernelFunction: "crypto_aead_encrypt",
     meaning: "AES-GCM encrypts and authenticates (RFC 4106); decryption is crypto_aead_decrypt",
   },
+  aesCcm: {
+    name: "aes-ccm",
+    kernelFunction: "crypto_aead_encrypt",
+    meaning: "AES-CCM encrypts and authenticates, in two passes of the cipher (RFC 4309)",
+  },
+  aesGmac: {
+    name: "aes-gmac",
+    kernelFunction: "crypto_aead_encrypt",
+    meaning: "AES-GMAC authenticates and leaves the bytes clear (RFC 4543)",
+  },
+  chacha: {
+    name: "chacha20-poly1305",
+    kernelFunction: "crypto_aead_encrypt",
+    meaning: "ChaCha20-Poly1305 encrypts and authenticates (RFC 7634)",
+  },
+  aesCbcSha1: {
+    name: "aes-cbc-sha1",
+    kernelFunction: "crypto_aead_encrypt",
+    meaning: "AES-CBC encrypts, HMAC-SHA1-96 authenticates what was encrypted (RFC 3602, authenc)",
+  },
+  aesCbcSha256: {
+    name: "aes-cbc-sha256",
+    kernelFunction: "crypto_aead_encrypt",
+    meaning: "AES-CBC encrypts, HMAC-SHA256-128 authenticates what was encrypted (RFC 3602, authenc)",
+  },
+  aesCbcSha384: {
+    name: "aes-cbc-sha384",
+    kernelFunction: "crypto_aead_encrypt",
+    meaning: "AES-CBC encrypts, HMAC-SHA384-192 authenticates what was encrypted (RFC 3602, authenc)",
+  },
+  aesCbcSha512: {
+    name: "aes-cbc-sha512",
+    kernelFunction: "crypto_aead_encrypt",
+    meaning: "AES-CBC encrypts, HMAC-SHA512-256 authenticates what was encrypted (RFC 3602, authenc)",
+  },
+  oldCipher: {
+    name: "old-cipher",
+    kernelFunction: "crypto_aead_decrypt",
+    meaning: "DES, triple DES, HMAC-MD5 or CBC without authentication: there to open old captures",
+  },
+  aesCtrSha1: {
+    name: "aes-ctr-sha1",
+    kernelFunction: "crypto_aead_encrypt",
+    meaning: "AES-CTR encrypts, HMAC-SHA1-96 authenticates what was encrypted (RFC 3686, authenc)",
+  },
+  aesCtrSha256: {
+    name: "aes-ctr-sha256",
+    kernelFunction: "crypto_aead_encrypt",
+    meaning: "AES-CTR encrypts, HMAC-SHA256-128 authenticates what was encrypted (RFC 3686, authenc)",
+  },
+  aesCtrSha384: {
+    name: "aes-ctr-sha384",
+    kernelFunction: "crypto_aead_encrypt",
+    meaning: "AES-CTR encrypts, HMAC-SHA384-192 authenticates what was encrypted (RFC 3686, authenc)",
+  },
+  aesCtrSha512: {
+    name: "aes-ctr-sha512",
+    kernelFunction: "crypto_aead_encrypt",
+    meaning: "AES-CTR encrypts, HMAC-SHA512-256 authenticates what was encrypted (RFC 3686, authenc)",
+  },
   espNull: {
     name: "null",
     kernelFunction: "crypto_aead_encrypt",
@@ -465,6 +573,26 @@ export const REASON_TABLE = {
     name: "null-sha256",
     kernelFunction: "crypto_aead_encrypt",
     meaning: "ESP-NULL with HMAC-SHA256-128: header and payload are read once and authenticated",
+  },
+  nullSha1: {
+    name: "null-sha1",
+    kernelFunction: "crypto_aead_encrypt",
+    meaning: "ESP-NULL with HMAC-SHA1-96: header and payload are read once and authenticated",
+  },
+  nullSha384: {
+    name: "null-sha384",
+    kernelFunction: "crypto_aead_encrypt",
+    meaning: "ESP-NULL with HMAC-SHA384-192: header and payload are read once and authenticated",
+  },
+  nullSha512: {
+    name: "null-sha512",
+    kernelFunction: "crypto_aead_encrypt",
+    meaning: "ESP-NULL with HMAC-SHA512-256: header and payload are read once and authenticated",
+  },
+  nic: {
+    name: "nic",
+    kernelFunction: "",
+    meaning: "the NIC encrypts or decrypts, at no cost to a CPU (offload)",
   },
   wrongIcv: {
     name: "icv",
@@ -482,10 +610,106 @@ export const REASON_TABLE = {
     kernelFunction: "netif_tx_stop_queue",
     meaning: "the driver's queue is stopped",
   },
+  byteLimit: {
+    name: "byte-limit",
+    kernelFunction: "netdev_tx_sent_queue",
+    meaning: "as many bytes are in the TX ring as its byte queue limit allows (BQL)",
+  },
+  txFault: {
+    name: "tx-fault",
+    kernelFunction: "ndo_start_xmit",
+    meaning: "tx_fault: the driver is at fault and refuses it, though its ring has room",
+  },
+  behindBacklog: {
+    name: "behind-backlog",
+    kernelFunction: "validate_xmit_xfrm",
+    meaning: "its ESP has to wait: encrypted packets of this CPU wait for the driver already, or crypto takes no more",
+  },
+  resumeStopped: {
+    name: "resume-stopped",
+    kernelFunction: "xfrm_dev_resume",
+    meaning: "the driver's queue is stopped; what callbacks left in the backlog of the CPU is tried again and again",
+  },
+
+  headOfLine: {
+    name: "head-of-line",
+    kernelFunction: "",
+    meaning: "the first packet of the crypto-qdisc is still being encrypted, and others that are ready wait behind it",
+  },
+
+  cryptd: {
+    name: "cryptd",
+    kernelFunction: "cryptd_enqueue_request",
+    meaning: "the queue of cryptd, which a kernel worker of the same CPU serves",
+  },
+  pcrypt: {
+    name: "pcrypt",
+    kernelFunction: "padata_do_parallel",
+    meaning: "padata deals requests out to CPUs and puts them in order again",
+  },
+  accel: { name: "accel", kernelFunction: "", meaning: "a look-aside engine, which interrupts when it is done" },
+  cryptoFull: {
+    name: "crypto-queue-full",
+    kernelFunction: "crypto_enqueue_request",
+    meaning: "the crypto queue is full, and ESP does not ask twice",
+  },
+
+  offloadVeto: {
+    name: "offload-veto",
+    kernelFunction: "xdo_dev_offload_ok",
+    meaning: "the driver does not take it, for IPv4 options or IPv6 extension headers: software encrypts it",
+  },
+  noFallback: {
+    name: "no-fallback",
+    kernelFunction: "xfrm_output",
+    meaning: "the NIC does not take it, and packet offload has no fallback (Linux 6.2, EHOSTUNREACH)",
+  },
+  nicStatus: {
+    name: "nic-status",
+    kernelFunction: "xfrm_input",
+    meaning: "the NIC says that its ICV is wrong: another key, or the packet was changed on its way",
+  },
 
   ignored: { name: "ignored", kernelFunction: "", meaning: "not from our host: it does not arrive (tunnel=local)" },
   bypass: { name: "bypass", kernelFunction: "__netif_receive_skb_core", meaning: "not for ESP: it passes by" },
   queueLimit: { name: "queue-limit", kernelFunction: "pfifo_enqueue", meaning: "the queue is full: tail drop" },
+  bandLimit: {
+    name: "band-limit",
+    kernelFunction: "pfifo_fast_enqueue",
+    meaning: "its band of pfifo_fast is full: tail drop (all three together in 4.4)",
+  },
+  noQueue: {
+    name: "no-queue",
+    kernelFunction: "__dev_queue_xmit",
+    meaning: "the driver did not take it, and the device has no queue where it could wait (noqueue)",
+  },
+  fattestFlow: {
+    name: "fattest-flow",
+    kernelFunction: "fq_codel_drop",
+    meaning: "fq_codel is full: the flow with the most bytes loses packets from its head",
+  },
+  codel: {
+    name: "codel",
+    kernelFunction: "codel_dequeue",
+    meaning: "packets of its flow have waited for more than 5 ms throughout 100 ms: CoDel drops one",
+  },
+  codelMark: {
+    name: "codel-mark",
+    kernelFunction: "codel_dequeue",
+    meaning:
+      "packets of its flow have waited too long: CoDel marks one, whose ECN field allows it, instead of dropping it",
+  },
+  burstRefused: {
+    name: "burst-refused",
+    kernelFunction: "xfrm_output_gso",
+    meaning:
+      "an earlier segment of its burst was refused (a full queue, a busy device without one, or crypto): the rest is freed",
+  },
+  fragmentsRefused: {
+    name: "fragments-refused",
+    kernelFunction: "ip_do_fragment",
+    meaning: "an earlier fragment of its packet was refused: the rest is not sent",
+  },
   pmtu: {
     name: "pmtu",
     kernelFunction: "ip_exceeds_mtu",
@@ -496,6 +720,16 @@ export const REASON_TABLE = {
     name: "malformed",
     kernelFunction: "ip_rcv",
     meaning: "its IP header is damaged or longer than the frame",
+  },
+  tooBigAnswer: {
+    name: "packet-too-big",
+    kernelFunction: "icmp_send",
+    meaning: "ICMP tells the sender which MTU its packet exceeds",
+  },
+  timeExceededAnswer: {
+    name: "time-exceeded",
+    kernelFunction: "icmp_send",
+    meaning: "ICMP tells the sender that the time to live of its packet has run out",
   },
   aboveMtu: {
     name: "above-mtu",
@@ -553,6 +787,11 @@ export const REASON_TABLE = {
     kernelFunction: "xfrm_trans_queue",
     meaning: "netdev_max_backlog packets of transport mode wait already",
   },
+  messageSize: {
+    name: "message-size",
+    kernelFunction: "__ip_append_data",
+    meaning: "longer than IP can carry, or TCP hands over at once: its socket refuses it (EMSGSIZE)",
+  },
   badChecksum: {
     name: "bad-checksum",
     kernelFunction: "tcp_v4_rcv",
@@ -563,15 +802,119 @@ export const REASON_TABLE = {
     kernelFunction: "tcp_v4_rcv",
     meaning: "its transport header is damaged or not all there",
   },
-  notReassembled: {
-    name: "not-reassembled",
-    kernelFunction: "ip_defrag",
-    meaning: "a fragment for our host: reassembly is not modelled",
+  fragmentTimeout: {
+    name: "fragment-timeout",
+    kernelFunction: "ip_expire",
+    meaning: "a fragment for our host: the others of its packet did not come in time, or before the run ended",
+  },
+  fragmentMemory: {
+    name: "fragment-memory",
+    kernelFunction: "inet_frag_find",
+    meaning: "a fragment for our host: too many fragments wait already (ipfrag_high_thresh)",
+  },
+  fragmentDuplicate: {
+    name: "fragment-duplicate",
+    kernelFunction: "inet_frag_queue_insert",
+    meaning: "a fragment for our host that has come before",
+  },
+  fragmentConflict: {
+    name: "fragment-conflict",
+    kernelFunction: "ip_frag_queue",
+    meaning: "a fragment for our host: those of its packet overlap, or do not fit together",
+  },
+  keepalive: {
+    name: "keepalive",
+    kernelFunction: "xfrm4_udp_encap_rcv",
+    meaning: "a keepalive of a NAT: one byte to the port of encapsulated ESP",
+  },
+  wrongEncapsulation: {
+    name: "wrong-encapsulation",
+    kernelFunction: "xfrm_input",
+    meaning: "the SA wants ESP in UDP and it came without, or the other way round",
+  },
+  nextUpperHalf: {
+    name: "next-upper-half",
+    kernelFunction: "esp_xmit",
+    meaning:
+      "a segment at the end of the lower half is authenticated with the next upper half of its number: its receiver refuses it",
   },
   sequenceExhausted: {
     name: "sequence-exhausted",
     kernelFunction: "xfrm_replay_overflow",
     meaning: "the SA has used its last sequence number",
+  },
+
+  toPeer: { name: "to-peer", kernelFunction: "", meaning: "the frame goes on to the other host (path=host-to-host)" },
+  toSender: {
+    name: "to-sender",
+    kernelFunction: "",
+    meaning: "the frame goes back to the sending host, which gets an acknowledgment (path=host-to-host)",
+  },
+  fullSegments: {
+    name: "full-segments",
+    kernelFunction: "__tcp_ack_snd_check",
+    meaning: "more than one full segment has not been acknowledged",
+  },
+  allRead: {
+    name: "all-read",
+    kernelFunction: "tcp_cleanup_rbuf",
+    meaning: "the process has read everything, and the last segment was shorter than the others",
+  },
+  synOrFin: {
+    name: "syn-or-fin",
+    kernelFunction: "tcp_fin",
+    meaning: "the beginning and the end of a connection are acknowledged at once",
+  },
+  delayedAck: {
+    name: "delayed-ack",
+    kernelFunction: "tcp_delack_timer",
+    meaning: "nothing has followed for 40 ms: the timer of the delayed acknowledgment has expired",
+  },
+  endOfCapture: {
+    name: "end-of-capture",
+    kernelFunction: "",
+    meaning: "nothing more is going to be sent: the model does not wait for the timer of a delayed acknowledgment",
+  },
+  outOfOrder: {
+    name: "out-of-order",
+    kernelFunction: "tcp_data_queue_ofo",
+    meaning: "bytes in front of it are missing, or were until now",
+  },
+  oldData: {
+    name: "old-data",
+    kernelFunction: "tcp_data_queue",
+    meaning: "its bytes have come before",
+  },
+  outOfWindow: {
+    name: "out-of-window",
+    kernelFunction: "tcp_sequence",
+    meaning: "its bytes lie outside the window of the receiver",
+  },
+  fastRetransmit: {
+    name: "fast-retransmit",
+    kernelFunction: "tcp_fastretrans_alert",
+    meaning: "three duplicate acknowledgments say that it was lost",
+  },
+  partialAck: {
+    name: "partial-acknowledgment",
+    kernelFunction: "tcp_xmit_retransmit_queue",
+    meaning: "what was sent again has arrived, and what follows it is missing too",
+  },
+  retransmitTimeout: {
+    name: "retransmit-timeout",
+    kernelFunction: "tcp_retransmit_timer",
+    meaning: "nothing was acknowledged until the retransmission timer expired",
+  },
+  capturedAgain: {
+    name: "captured-again",
+    kernelFunction: "",
+    meaning:
+      "the captured host sent these bytes again, for what its own network had lost: path=host-to-host sends again what is lost here",
+  },
+  retriesOver: {
+    name: "retries-over",
+    kernelFunction: "tcp_write_err",
+    meaning: "its connection is given up: 15 retransmissions in a row were not acknowledged (tcp_retries2)",
   },
 } as const satisfies Record<string, Reason>;
 

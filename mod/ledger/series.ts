@@ -37,8 +37,21 @@ export interface SeriesInterval {
   readonly requeues: number;
   /** Packets in the qdisc at the end of the interval. */
   readonly qdiscPackets: number;
-  /** Busy time of the networking CPUs, in ps. */
+  /** Crypto requests that were not called back at the end of the interval; undefined where none was ever made. */
+  readonly cryptoQueuePackets: number | undefined;
+  /** Busy time of all CPUs, in ps. */
   readonly busyPs: number;
+  /** Busy time of the busiest CPU for networking, and of the busiest for crypto (0 where there is none), in ps. */
+  readonly netBusyPs: number;
+  readonly cryptoBusyPs: number;
+  /** There are CPUs set apart for crypto. */
+  readonly hasCryptoCpus: boolean;
+}
+
+/** CPUs of each host: those for networking come first, then those for crypto, then those of the next host. */
+export interface CpuRoles {
+  readonly netCpus: number;
+  readonly cryptoCpus: number;
 }
 
 /** Bins before ten of them become one; enough for a hundred intervals of whole bins. */
@@ -57,7 +70,6 @@ const SUMS = [
   "drops",
   "txBusy",
   "requeues",
-  "busyPs",
 ] as const;
 type SumName = typeof SUMS[number];
 
@@ -65,11 +77,17 @@ type SumName = typeof SUMS[number];
 export class Series implements Fold {
   #binNs: number;
   readonly #sums: Record<SumName, number[]>;
-  /** Queue length after the last change within a bin; undefined where it did not change. */
-  #queue: (number | undefined)[] = [];
+  /** Busy time of each CPU in each bin. */
+  readonly #busyPs: number[][] = [];
+  /** Packets in the qdisc, and crypto requests, of all engines together. */
+  readonly #qdisc = new Level();
+  readonly #requests = new Level();
+  #inFlight = 0;
+  /** The local times of CPUs differ by less than a step: a change does not count as earlier than the one before. */
+  #changeNs = 0;
 
   /** `intervalUs` is the length of an interval, undefined for about a hundredth of the run. */
-  constructor(readonly intervalUs: number | undefined) {
+  constructor(readonly intervalUs: number | undefined, readonly roles: CpuRoles = { netCpus: 1, cryptoCpus: 0 }) {
     this.#binNs = (intervalUs ?? 1) * NS_PER_US;
     this.#sums = Object.fromEntries(SUMS.map((name) => [name, [] as number[]])) as Record<SumName, number[]>;
   }
@@ -79,7 +97,7 @@ export class Series implements Fold {
     for (let row = 0; row < block.rows; row++) {
       this.#addRow(block, row);
       const costPs = block.costPs[row]!;
-      if (costPs > 0) this.#spread(block.tNs[row]! * PS_PER_NS, costPs);
+      if (costPs > 0) this.#spread(block.cpu[row]!, block.tNs[row]! * PS_PER_NS, costPs);
     }
   }
 
@@ -89,14 +107,18 @@ export class Series implements Fold {
     const perInterval = intervalNs / this.#binNs;
     const rows: SeriesInterval[] = [];
     let qdiscPackets = 0;
+    let cryptoQueuePackets = this.#requests.isKnown ? 0 : undefined;
     for (let startNs = 0, bin = 0; startNs < endNs; startNs += intervalNs, bin += perInterval) {
-      qdiscPackets = this.#queue.slice(bin, bin + perInterval).findLast((length) => length !== undefined) ??
-        qdiscPackets;
+      qdiscPackets = this.#qdisc.lastOf(bin, perInterval) ?? qdiscPackets;
+      cryptoQueuePackets = this.#requests.lastOf(bin, perInterval) ?? cryptoQueuePackets;
       rows.push({
         ...this.#sumsOf(bin, perInterval),
+        ...this.#busyOf(bin, perInterval),
         startNs,
         endNs: Math.min(startNs + intervalNs, endNs),
         qdiscPackets,
+        cryptoQueuePackets,
+        hasCryptoCpus: this.roles.cryptoCpus > 0,
       });
     }
     return rows;
@@ -109,6 +131,18 @@ export class Series implements Fold {
     return Object.fromEntries(sums) as Record<SumName, number>;
   }
 
+  #busyOf(bin: number, bins: number): Pick<SeriesInterval, "busyPs" | "netBusyPs" | "cryptoBusyPs"> {
+    const { netCpus, cryptoCpus } = this.roles;
+    const busy = { busyPs: 0, netBusyPs: 0, cryptoBusyPs: 0 };
+    this.#busyPs.forEach((ofCpu, cpu) => {
+      const ps = ofCpu.slice(bin, bin + bins).reduce((sum, value) => sum + (value ?? 0), 0);
+      busy.busyPs += ps;
+      const role = cpu % (netCpus + cryptoCpus) < netCpus ? "netBusyPs" : "cryptoBusyPs";
+      busy[role] = Math.max(busy[role], ps);
+    });
+    return busy;
+  }
+
   #addRow(block: EventBlock, row: number): void {
     const tNs = block.tNs[row]!;
     switch (block.event[row]) {
@@ -116,8 +150,10 @@ export class Series implements Fold {
         if (block.reason[row] === REASON.none) this.#count(tNs, "arrivedWireBytes", wireBytes(block.bytes[row]!));
         break;
       case EVENT.send:
-        // A row without bytes is of one more packet that ended in the frame of the row before.
-        if (block.bytes[row]! > 0) this.#count(tNs, "sentWireBytes", wireBytes(block.bytes[row]!));
+        // A row without bytes is of one more packet that ended in the frame of the row before; acknowledgments go back.
+        if (block.bytes[row]! > 0 && block.reason[row] !== REASON.toSender) {
+          this.#count(tNs, "sentWireBytes", wireBytes(block.bytes[row]!));
+        }
         this.#count(tNs, "sentPayloadBytes", block.payloadBytes[row]!);
         break;
       case EVENT.copy:
@@ -134,20 +170,31 @@ export class Series implements Fold {
         this.#count(tNs, "drops", block.count[row]!);
         break;
       case EVENT.busy:
-        this.#count(tNs, "txBusy", 1);
+        this.#count(tNs, "txBusy", block.count[row]!);
         break;
       case EVENT.deliver:
         if (block.reason[row] === REASON.toSocket) this.#count(tNs, "sentPayloadBytes", block.payloadBytes[row]!);
         break;
       case EVENT.requeue:
         this.#count(tNs, "requeues", 1);
-        this.#queue[this.#binOf(tNs)] = block.count[row]!;
+        this.#qdisc.note(this.#binOfChange(tNs), block.count[row]!);
         break;
       case EVENT.enqueue:
       case EVENT.dequeue:
-        if (block.stage[row] === STAGE.qdisc) this.#queue[this.#binOf(tNs)] = block.count[row]!;
+        if (block.stage[row] === STAGE.qdisc) this.#qdisc.note(this.#binOfChange(tNs), block.count[row]!);
+        break;
+      case EVENT.submit:
+        this.#requests.note(this.#binOfChange(tNs), ++this.#inFlight);
+        break;
+      case EVENT.complete:
+        this.#requests.note(this.#binOfChange(tNs), --this.#inFlight);
         break;
     }
+  }
+
+  #binOfChange(tNs: number): number {
+    this.#changeNs = Math.max(this.#changeNs, tNs);
+    return this.#binOf(this.#changeNs);
   }
 
   #count(tNs: number, name: SumName, amount: number): void {
@@ -156,15 +203,16 @@ export class Series implements Fold {
     sums[bin] = (sums[bin] ?? 0) + amount;
   }
 
-  /** Adds busy time from `startPs` on to the bins it falls into. */
-  #spread(startPs: number, costPs: number): void {
+  /** Adds busy time of a CPU from `startPs` on to the bins it falls into. */
+  #spread(cpu: number, startPs: number, costPs: number): void {
     let at = startPs;
     let left = costPs;
     while (left > 0) {
       const tNs = Math.floor(at / PS_PER_NS);
       const bin = this.#binOf(tNs);
       const part = Math.min(left, (bin + 1) * this.#binNs * PS_PER_NS - at);
-      this.#count(tNs, "busyPs", part);
+      const busyPs = this.#busyPs[cpu] ??= [];
+      busyPs[bin] = (busyPs[bin] ?? 0) + part;
       at += part;
       left -= part;
     }
@@ -177,21 +225,50 @@ export class Series implements Fold {
 
   /** Ten bins become one. */
   #coarsen(): void {
-    for (const name of SUMS) {
-      const sums = this.#sums[name];
-      this.#sums[name] = [];
-      sums.forEach((value, bin) => {
-        const coarse = Math.floor(bin / 10);
-        this.#sums[name][coarse] = (this.#sums[name][coarse] ?? 0) + value;
-      });
-    }
-    const queue = this.#queue;
-    this.#queue = [];
-    queue.forEach((length, bin) => {
-      if (length !== undefined) this.#queue[Math.floor(bin / 10)] = length;
-    });
+    for (const name of SUMS) this.#sums[name] = tenInOne(this.#sums[name]);
+    this.#busyPs.forEach((busyPs, cpu) => this.#busyPs[cpu] = tenInOne(busyPs));
+    this.#qdisc.coarsen();
+    this.#requests.coarsen();
     this.#binNs *= 10;
   }
+}
+
+/** A length after its last change within each bin. */
+class Level {
+  /** Undefined where it did not change. */
+  #lengths: (number | undefined)[] = [];
+
+  /** It has changed at all. */
+  get isKnown(): boolean {
+    return this.#lengths.length > 0;
+  }
+
+  note(bin: number, length: number): void {
+    this.#lengths[bin] = length;
+  }
+
+  /** After the last change within `bins` bins from `bin` on; undefined when there was none. */
+  lastOf(bin: number, bins: number): number | undefined {
+    return this.#lengths.slice(bin, bin + bins).findLast((length) => length !== undefined);
+  }
+
+  /** Ten bins become one. */
+  coarsen(): void {
+    const lengths = this.#lengths;
+    this.#lengths = [];
+    lengths.forEach((length, bin) => {
+      if (length !== undefined) this.#lengths[Math.floor(bin / 10)] = length;
+    });
+  }
+}
+
+function tenInOne(bins: readonly number[]): number[] {
+  const coarse: number[] = [];
+  bins.forEach((value, bin) => {
+    const at = Math.floor(bin / 10);
+    coarse[at] = (coarse[at] ?? 0) + value;
+  });
+  return coarse;
 }
 
 /** The step of 1, 2, 5, 10, ... bins that is nearest to a hundredth of the run by ratio. */

@@ -41,32 +41,42 @@ export interface Selection {
 }
 
 const CELLS = EVENT_NAMES.length * STAGE_NAMES.length * REASONS.length;
+const CELLS_PER_EVENT = STAGE_NAMES.length * REASONS.length;
 
-/** Sums every column of the ledger by event, stage and reason. */
+/** Sums every column of the ledger by event, stage and reason. Few of these happen in a run: the others take no sums. */
 export class Tally implements Fold {
-  readonly #rows = new Float64Array(CELLS);
-  readonly #bytes = new Float64Array(CELLS);
-  readonly #count = new Float64Array(CELLS);
-  readonly #costPs = new Float64Array(CELLS);
-  readonly #payloadBytes = new Float64Array(CELLS);
-  readonly #steps = new Float64Array(CELLS);
+  /** Index into `#sums` by cell; 0 for what has not happened. */
+  readonly #indices = new Uint16Array(CELLS);
+  readonly #sums: Sums[] = [noSums()];
+  /** The cells that happened, in the order of the schema while `#isSorted`. */
+  readonly #cells: number[] = [];
+  #isSorted = true;
 
   /** Adds the rows of a block. */
   add(block: EventBlock): void {
-    for (let row = 0; row < block.rows; row++) {
-      const cell = cellOf(block.event[row]!, block.stage[row]!, block.reason[row]!);
-      this.#rows[cell]! += 1;
-      this.#bytes[cell]! += block.bytes[row]!;
-      this.#count[cell]! += block.count[row]!;
-      this.#costPs[cell]! += block.costPs[row]!;
-      this.#payloadBytes[cell]! += block.payloadBytes[row]!;
-      this.#steps[cell]! += block.steps[row]!;
+    const { rows, event, stage, reason, bytes, count, costPs, payloadBytes, steps } = block;
+    for (let row = 0; row < rows; row++) {
+      const cell = cellOf(event[row]!, stage[row]!, reason[row]!);
+      const sums = this.#sums[this.#indices[cell] || this.#begin(cell)]!;
+      sums.rows += 1;
+      sums.bytes += bytes[row]!;
+      sums.count += count[row]!;
+      sums.costPs += costPs[row]!;
+      sums.payloadBytes += payloadBytes[row]!;
+      sums.steps += steps[row]!;
     }
+  }
+
+  #begin(cell: number): number {
+    this.#indices[cell] = this.#sums.length;
+    this.#cells.push(cell);
+    this.#isSorted = false;
+    return this.#sums.push(noSums()) - 1;
   }
 
   /** Sums over all rows that fit. */
   sum(selection: Selection): Sums {
-    const total = { rows: 0, bytes: 0, count: 0, costPs: 0, payloadBytes: 0, steps: 0 };
+    const total = noSums();
     this.forEach(EVENT[selection.event], (stage, reason, cell) => {
       if (selection.stage !== undefined && selection.stage !== stage) return;
       if (selection.reason !== undefined && selection.reason !== reason) return;
@@ -80,30 +90,25 @@ export class Tally implements Fold {
     return total;
   }
 
-  /** Calls `visit` for each (stage, reason) of an event that happened, in the order of the schema. */
-  forEach(event: number, visit: (stage: number, reason: number, sums: Sums) => void): void {
-    for (let stage = 0; stage < STAGE_NAMES.length; stage++) {
-      for (let reason = 0; reason < REASONS.length; reason++) {
-        const cell = cellOf(event, stage, reason);
-        if (this.#rows[cell] === 0) continue;
-        visit(stage, reason, {
-          rows: this.#rows[cell]!,
-          bytes: this.#bytes[cell]!,
-          count: this.#count[cell]!,
-          costPs: this.#costPs[cell]!,
-          payloadBytes: this.#payloadBytes[cell]!,
-          steps: this.#steps[cell]!,
-        });
-      }
+  /** Calls `visit` for each (stage, reason) of an event that happened, in the order of the schema. The sums are the tally's. */
+  forEach(event: number, visit: (stage: number, reason: number, sums: Readonly<Sums>) => void): void {
+    if (!this.#isSorted) this.#cells.sort((a, b) => a - b);
+    this.#isSorted = true;
+    for (const cell of this.#cells) {
+      if (Math.floor(cell / CELLS_PER_EVENT) !== event) continue;
+      const stage = Math.floor(cell % CELLS_PER_EVENT / REASONS.length);
+      visit(stage, cell % REASONS.length, this.#sums[this.#indices[cell]!]!);
     }
   }
 
   /** Sum of all prices, in picoseconds. */
   get costPs(): number {
-    let sum = 0;
-    for (const cost of this.#costPs) sum += cost;
-    return sum;
+    return this.#sums.reduce((sum, { costPs }) => sum + costPs, 0);
   }
+}
+
+function noSums(): Sums {
+  return { rows: 0, bytes: 0, count: 0, costPs: 0, payloadBytes: 0, steps: 0 };
 }
 
 function cellOf(event: number, stage: number, reason: number): number {

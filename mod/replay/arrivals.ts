@@ -90,6 +90,11 @@ export class Arrivals {
     return this.#kind === KIND.bypass;
   }
 
+  /** Receive hash of the frame that arrives next; 0 when none does. */
+  get nextHash(): number {
+    return this.#frames[this.#next]?.hash ?? 0;
+  }
+
   /** What the next arrival takes on the wire; 0 when it brings no frame. */
   get wireBytes(): number {
     const frame = this.#frames[this.#next];

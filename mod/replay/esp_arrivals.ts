@@ -13,9 +13,11 @@
  * @module
  */
 
+import type { EspTest } from "../capture/host_census.ts";
 import type { CapturePacket } from "../capture/mod.ts";
 import type { Aead } from "../crypto/aead.ts";
 import type { SecurityAssociation } from "../esp/sa.ts";
+import type { SaDirectory } from "../esp/sa_directory.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { EVENT, NONE, REASON, STAGE } from "../ledger/schema.ts";
 import { wireBytes } from "../ledger/units.ts";
@@ -30,15 +32,16 @@ import * as ip from "../wire/ip.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import { SuperPackets } from "../wire/super_packets.ts";
 import * as tcp from "../wire/tcp.ts";
-import { CapturedEsp } from "./captured_esp.ts";
+import { CapturedEsp, openerOf, openersOf } from "./captured_esp.ts";
 import { UnplayableError } from "./errors.ts";
 import type { IsLocal } from "./locality.ts";
 import { Oddities } from "./oddities.ts";
 import { PassShift } from "./pass_shift.ts";
-import { isEsp } from "./receiver_survey.ts";
 import { FrameBuilder } from "./recut_frame.ts";
+import { espTestOf, espTestOfFile } from "./receiver_survey.ts";
 import { RxFrames, takeApart } from "./rx_frames.ts";
 import { SealedFrames } from "./sealed_frames.ts";
+import type { SaStatistics } from "./sa_statistics.ts";
 
 /** How packets arrive. */
 export interface EspArrivalOptions {
@@ -52,10 +55,16 @@ export interface EspArrivalOptions {
   readonly sealer: Aead;
   /** `sealer` does not encrypt. */
   readonly leavesClear: boolean;
+  /** The associations of a file, which captured packets are of; absent: all are of `sa`. */
+  readonly directory?: SaDirectory | undefined;
+  /** Told of every captured ESP packet, when it is read; absent: nobody is. */
+  readonly statistics?: SaStatistics | undefined;
   /** Opens what was captured as ESP; null where nothing may be decrypted (`engine=skip`). */
   readonly opener: Aead | null;
   /** The capture holds ESP packets. */
   readonly hasEsp: boolean;
+  /** The NIC hashes what is inside: it takes ESP off (`offload=packet`). */
+  readonly hashesInner: boolean;
   /** The pass that is read, from 0; null when there is but one. */
   readonly pass: (() => number) | null;
   /** What the user called the capture, for messages. */
@@ -78,6 +87,7 @@ export class EspArrivals {
   readonly #rxFrames: RxFrames;
   readonly #sealed: SealedFrames;
   readonly #capturedEsp: CapturedEsp | null;
+  readonly #isEsp: EspTest;
   readonly #builder = new FrameBuilder();
   readonly #scratch = new Uint8Array(SCRATCH_BYTES);
   /** Frames to come; the packet itself arrives together with the first. */
@@ -92,12 +102,14 @@ export class EspArrivals {
   #reason: number = REASON.none;
 
   constructor(readonly ledger: Ledger, readonly memory: Memory, readonly options: EspArrivalOptions) {
-    const { mtu, sa, sealer, leavesClear, opener, pass } = options;
+    const { mtu, sa, sealer, leavesClear, opener, pass, directory } = options;
     this.#shift = pass === null ? null : new PassShift(this.#flows);
     this.#superPackets = new SuperPackets(mtu);
     this.#rxFrames = new RxFrames(memory, false, this.oddities);
     this.#sealed = new SealedFrames(memory, sa, sealer, leavesClear);
-    this.#capturedEsp = opener === null ? null : new CapturedEsp(sa, opener, this.#flows, this.#shift);
+    this.#isEsp = directory === undefined ? espTestOf(sa.encapsulation) : espTestOfFile(directory.entries);
+    const openers = opener === null ? null : directory === undefined ? openerOf(sa, opener) : openersOf(directory);
+    this.#capturedEsp = openers === null ? null : new CapturedEsp(openers, this.#flows, this.#shift);
   }
 
   /** Something of the packet that was read last is still to arrive. */
@@ -108,6 +120,11 @@ export class EspArrivals {
   /** The packet that was read last is not IP. */
   get isBypass(): boolean {
     return this.#reason === REASON.bypass;
+  }
+
+  /** Receive hash of the frame that arrives next; 0 when none does. */
+  get nextHash(): number {
+    return this.#frames[this.#next]?.hash ?? 0;
   }
 
   /** What the next arrival takes on the wire; 0 when it brings no frame. */
@@ -149,7 +166,11 @@ export class EspArrivals {
   #writeArrival(nowNs: number, bytes: number): void {
     const isFirst = this.#hasArrival;
     this.#hasArrival = false;
-    if (this.#reason !== REASON.aboveMtu) return this.#note(nowNs, EVENT.arrive, this.#reason, bytes, isFirst);
+    if (this.#reason !== REASON.aboveMtu) {
+      this.#note(nowNs, EVENT.arrive, this.#reason, bytes, isFirst);
+      if (this.isBypass && this.#frames.length === 0) this.#note(nowNs, EVENT.deliver, REASON.bypass, bytes, isFirst);
+      return;
+    }
     this.#note(nowNs, EVENT.arrive, REASON.none, bytes, true);
     this.#note(nowNs, EVENT.drop, REASON.aboveMtu, bytes, true);
   }
@@ -163,7 +184,7 @@ export class EspArrivals {
       return REASON.ignored;
     }
     if (facts.etherType !== ETHERTYPE_IPV4 && facts.etherType !== ETHERTYPE_IPV6) return REASON.bypass;
-    if (facts.isIp && isEsp(facts) === hasEsp && isLocal(packet.bytes, facts)) return REASON.none;
+    if (facts.isIp && this.#isEsp(packet.bytes, facts) === hasEsp && isLocal(packet.bytes, facts)) return REASON.none;
     this.oddities.ignored += 1;
     return REASON.ignored;
   }
@@ -199,7 +220,12 @@ export class EspArrivals {
     const captured = this.#capturedEsp;
     if (captured === null) throw this.#mayNotDecrypt(packet);
     captured.read(packet, facts, this.#pass);
-    if (captured.inner === null) this.oddities.unopened += 1;
+    this.options.statistics?.noteArrival(this.#index, packet.bytes, facts, captured);
+    if (captured.inner === null && !captured.isPart) this.oddities.unopened += 1;
+    if (facts.isFragment && this.#pass > 0) throw this.#mayNotRepeat("it holds fragments of ESP packets");
+    if (this.options.directory !== undefined && this.#pass > 0) {
+      throw this.#mayNotRepeat("its ESP packets are of many SAs");
+    }
     this.#flow = captured.flow;
     this.#payloadBytes = captured.payloadBytes;
     const hash = this.#sealed.outerHash(packet.bytes, facts.ipAt, facts.ipVersion);
@@ -252,6 +278,7 @@ export class EspArrivals {
   #add(frame: RxFrame, isContinued: boolean): void {
     frame.packet = this.#index;
     frame.flow = this.#flow;
+    if (this.options.hashesInner && this.#flow !== NONE) frame.hash = this.#flows.hash;
     frame.isContinued = isContinued;
     frame.payloadBytes = isContinued ? 0 : this.#payloadBytes;
     this.#frames.push(frame);
@@ -290,6 +317,14 @@ export class EspArrivals {
       `Cannot replay ${this.options.captureName} with engine=skip: packet ${
         packet.index + 1
       } is ESP, and must be decrypted`,
+    );
+  }
+
+  /** A fragment comes before what it is a fragment of is known, and that would have to be sealed anew. */
+  #mayNotRepeat(why: string): UnplayableError {
+    const { captureName } = this.options;
+    return new UnplayableError(
+      `Cannot replay ${captureName} more than once: ${why}, which would be replays`,
     );
   }
 

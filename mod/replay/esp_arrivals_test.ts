@@ -2,6 +2,8 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { buildPcap } from "../capture/testing.ts";
+import type { CryptoEngine } from "../crypto/aead.ts";
+import { ENGINES } from "../crypto/engines.ts";
 import { flowOf } from "../stages/testing.ts";
 import { datagramsOf } from "../stages/testing_frames.ts";
 import { set32 } from "../wire/bytes.ts";
@@ -85,6 +87,39 @@ Deno.test("a changed byte is found: the packet is rejected and dropped, with the
   assertEquals([received.run.failures, received.run.delivery.delivered], [[], 2]);
 });
 
+/** Runs with an engine that opens nothing that it has sealed: the tag is not what it said. */
+async function withBrokenSeals(run: () => Promise<void>): Promise<void> {
+  const { noble } = ENGINES;
+  const broken: CryptoEngine = {
+    ...noble,
+    aead: (...args) => {
+      const whole = noble.aead(...args);
+      const seal: typeof whole.seal = (nonce, aad, u8, at, length) => {
+        whole.seal(nonce, aad, u8, at, length);
+        u8[at + length]! ^= 1;
+      };
+      return { tagBytes: whole.tagBytes, seal, open: whole.open.bind(whole) };
+    },
+  };
+  try {
+    Object.assign(ENGINES, { noble: broken });
+    await run();
+  } finally {
+    Object.assign(ENGINES, { noble });
+  }
+}
+
+Deno.test("a run fails when a receiver cannot open what was sealed for it here; captured ESP may be anybody's", async () => {
+  const esp = await sealed(bulk(3));
+  await withBrokenSeals(async () => {
+    const { run, events } = await runOf(captureOf(bulk(3)), "linux-6.1", [RECEIVE]);
+    assertEquals(run.failures, ["3 ESP packets cannot be opened again: their ICV is wrong"]);
+    assertEquals(events.of("drop").map(({ reason }) => reason), ["icv", "icv", "icv"]);
+  });
+  esp[1]![200]! ^= 1;
+  assertEquals((await runOf(captureOf(esp), "linux-6.1", [RECEIVE])).run.failures, []);
+});
+
 Deno.test("ESP of another SA has no state: dropped, and a warning says how many", async () => {
   const esp = await sealed(bulk(3));
   set32(esp[2]!, SEQUENCE_AT - 4, 0x1234);
@@ -129,7 +164,7 @@ Deno.test("a packet in transport mode must be whole; tunnel mode takes fragments
   assertEquals(transport.run.failures, []);
   assert(transport.run.warnings.some((warning) => warning.includes("transport mode")), transport.run.warnings.join());
   const tunnel = await runOf(input, "linux-6.1", [RECEIVE]);
-  assertEquals(reasonsOf(tunnel, "drop"), ["ip-input not-reassembled 2"]);
+  assertEquals(reasonsOf(tunnel, "drop"), ["local-in fragment-timeout 2"]);
   assertEquals(tunnel.run.failures, []);
 });
 

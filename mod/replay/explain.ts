@@ -93,7 +93,7 @@ export async function explain(request: ReplayRequest, number: number): Promise<P
 }
 
 function lengthsOf({ sa, resolved: { config } }: Run): PathLengths {
-  const header = headerBytes(sa.mode, sa.outerVersion, sa.ivBytes);
+  const header = headerBytes(sa.mode, sa.outerVersion, sa.ivBytes, sa.encapsulationBytes);
   if (config.path === "receive") {
     return { headerBytes: header, headroomNeeded: LL_RESERVED_SPACE, innerMtu: config.mtu, icvBytes: sa.icvBytes };
   }

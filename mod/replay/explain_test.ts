@@ -48,8 +48,11 @@ function assertCloses(life: PacketLife, record: PacketRecord): void {
   assert(renderExplanation(life).endsWith(".\n"), where);
 }
 
+/** Of the packets of a run every third is told, of the next run others. */
+const TOLD = 3;
+
 for (
-  const [preset, sets] of [
+  const [turn, [preset, sets]] of ([
     ...Object.keys(PRESETS).map((name) => [name, []] as const),
     ["nocopy-gro", ["era=6.1"]],
     [
@@ -75,13 +78,15 @@ for (
       ["path=receive", "then=forward", "nic_tso=off", "tap=mmap"],
     ],
     ["linux-4.4", ["path=receive", "mode=transport"]],
-  ] as const
+  ] as const).entries()
 ) {
-  Deno.test(`explain() closes with packets.csv for 90 packets (${[preset, ...sets].join(" ")})`, async () => {
+  Deno.test(`explain() closes with packets.csv, every third of 90 packets (${[preset, ...sets].join(" ")})`, async () => {
     const request = requestOf(captureOf(FRAMES.slice(0, 90)), preset, sets);
     const records = await recordsOf(request);
     assertEquals(records.length, 90);
-    for (const record of records) assertCloses(await explain(request, record.packet + 1), record);
+    for (const record of records.filter(({ packet }) => packet % TOLD === turn % TOLD)) {
+      assertCloses(await explain(request, record.packet + 1), record);
+    }
   });
 }
 
@@ -92,7 +97,10 @@ Deno.test("explain() changes nothing: the rows with a probe are those without", 
     await replay({ ...request, folds: [plain] });
     await explain({ ...request, folds: [probed] }, 44);
     assertEquals(probed.rows.length, plain.rows.length);
-    for (const [i, row] of plain.rows.entries()) assertEquals(probed.rows[i], row);
+    assertEquals(
+      probed.rows.map((row) => Object.values(row).join()),
+      plain.rows.map((row) => Object.values(row).join()),
+    );
   }
 });
 

@@ -4,14 +4,11 @@
  * @module
  */
 
-import type { Aead } from "../crypto/aead.ts";
-import type { SecurityAssociation } from "../esp/sa.ts";
-import { openEspPacket } from "../esp/esp_packet.ts";
-import { readFrame } from "../skb/dma.ts";
 import type { Skb } from "../skb/skb.ts";
 import type { SkbMemory } from "../skb/skb_memory.ts";
+import { WireFrames } from "../stages/wire_frames.ts";
 import { ETH_HLEN } from "../wire/ethernet.ts";
-import { WireFrames } from "./wire_frames.ts";
+import type { FrameJudge } from "./frame_judge.ts";
 
 /** Takes frames in the order in which their last bits left. */
 export interface FrameWriter {
@@ -21,11 +18,8 @@ export interface FrameWriter {
   write(tNs: number, bytes: Uint8Array, length: number): void;
 }
 
-const LONGEST_FRAME_BYTES = 1 << 17;
-
 /** Hands frames on and judges them. */
 export class FrameSink {
-  readonly #bytes = new Uint8Array(LONGEST_FRAME_BYTES);
   readonly #wire = new WireFrames();
   readonly #refused = new Map<string, number>();
   #begun = false;
@@ -34,24 +28,36 @@ export class FrameSink {
     /** Time of the first captured packet in ns since 1970; asked for with the first frame. */
     readonly t0EpochNs: () => bigint,
     readonly writer: FrameWriter | null,
-    /** Opens what was sealed; null when nothing is to be judged. */
-    readonly judge: Aead | null,
-    readonly sa: SecurityAssociation,
+    /** Open what was sealed, one for each SA; none when nothing is to be judged. */
+    readonly judges: readonly FrameJudge[],
   ) {}
 
   /** A frame has been sent at `tNs`. */
   take(skbs: SkbMemory, skb: Skb, tNs: number): void {
-    const length = readFrame(skbs, skb, this.#bytes);
     this.#begin();
-    this.#wire.each(skbs, skb, this.#bytes, length, (bytes, frameBytes) => this.#takeFrame(bytes, frameBytes, tNs));
+    this.#wire.each(skbs, skb, (bytes, length) => this.#takeFrame(bytes, length, tNs));
+  }
+
+  /** A frame has been sent at `tNs`: `bytes` holds it from 0 to `length`. */
+  takeFrame(bytes: Uint8Array, length: number, tNs: number): void {
+    this.#begin();
+    this.#takeFrame(bytes, length, tNs);
   }
 
   #takeFrame(bytes: Uint8Array, length: number, tNs: number): void {
     this.writer?.write(tNs, bytes, length);
-    if (this.judge === null) return;
-    const result = openEspPacket(bytes.subarray(ETH_HLEN, length), this.sa, this.judge);
-    if (result.opened || result.reason === "fragment") return;
-    this.#refused.set(result.reason, (this.#refused.get(result.reason) ?? 0) + 1);
+    const reason = this.#refusal(bytes.subarray(ETH_HLEN, length));
+    if (reason !== undefined) this.#refused.set(reason, (this.#refused.get(reason) ?? 0) + 1);
+  }
+
+  /** Why no judge can open a packet: that of the SA which has its SPI says so. */
+  #refusal(packet: Uint8Array): string | undefined {
+    let refusal: string | undefined;
+    for (const judge of this.judges) {
+      refusal = judge.refusal(packet);
+      if (refusal !== "spi") return refusal;
+    }
+    return refusal;
   }
 
   /** After the last frame; a capture without frames still gets its header. */

@@ -9,8 +9,8 @@
 
 import type { Config } from "../config/schema.ts";
 import type { CaptureReader } from "../capture/mod.ts";
+import { type EspTest, HostCensus, type Hosts } from "../capture/host_census.ts";
 import { CapturePacket } from "../capture/mod.ts";
-import { FlowTable } from "../wire/flow_table.ts";
 import { FrameFacts } from "../wire/frame_facts.ts";
 import { parsePrefix } from "../wire/ip_prefix.ts";
 import * as ipv4 from "../wire/ipv4.ts";
@@ -50,23 +50,20 @@ export function localityOf(config: Config, survey: string | undefined): IsLocal 
  * equals, undefined where nobody sent anything.
  */
 export async function surveyBusiestSender(reader: CaptureReader): Promise<string | undefined> {
-  // One row per pair of addresses: ports and protocols are all the same here.
-  const pairs = new FlowTable();
-  const pairBytes: number[] = [];
+  return (await surveyHosts(reader)).busiestSender?.address;
+}
+
+/** Reads a capture through: who sends, who receives, and whether that is ESP, as `isEspPacket` says. */
+export async function surveyHosts(reader: CaptureReader, isEspPacket?: EspTest): Promise<Hosts> {
+  const census = new HostCensus(isEspPacket);
   const packet = new CapturePacket();
   const facts = new FrameFacts();
   while (await reader.fill()) {
     while (reader.next(packet)) {
       const { bytes, offset, capturedBytes, originalBytes, linkType } = packet;
       facts.read(bytes, offset, capturedBytes, Math.max(capturedBytes, originalBytes), linkType);
-      if (!facts.isIp) continue;
-      const pair = pairs.findAt(bytes, facts.ipAt, facts.ipVersion, 0, 0, 0);
-      pairBytes[pair] = (pairBytes[pair] ?? 0) + facts.payloadBytes;
+      if (facts.isIp) census.add(bytes, facts);
     }
   }
-  const sent = new Map<string, number>();
-  pairBytes.forEach((bytes, pair) => sent.set(pairs.sourceText(pair), (sent.get(pairs.sourceText(pair)) ?? 0) + bytes));
-  let busiest: string | undefined;
-  for (const [address, bytes] of sent) if (busiest === undefined || bytes > sent.get(busiest)!) busiest = address;
-  return busiest;
+  return census.contents();
 }

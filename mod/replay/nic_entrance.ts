@@ -1,7 +1,8 @@
 /**
- * NIC 0 as the traffic sees it: frames go to its ring, or are lost where that is full.
+ * NIC 0 as the traffic sees it: frames go to the ring of their flow, or are lost where that is full.
  *
- * Under `pace=max` there is room while the ring has a slot and the gate is open, so nothing is lost.
+ * Under `pace=max` there is room while that ring has a slot and the gate is open, so nothing is lost. The link keeps its order:
+ * a frame whose ring is full holds up those behind it, whatever ring they are for, as pause frames do.
  *
  * @module
  */
@@ -12,21 +13,25 @@ import { releaseFrame, type RxFrame } from "../skb/dma.ts";
 import { packetAt, packetsIn, payloadAt } from "../skb/members.ts";
 import type { Memory } from "../skb/memory.ts";
 import type { IngressGate } from "../stages/ingress_gate.ts";
-import type { RxRing } from "../stages/rx_ring.ts";
+import type { RxRings } from "../stages/rx_rings.ts";
 import type { Entrance } from "./traffic.ts";
 
 /** What is behind the entrance. */
 export interface NicPorts {
   readonly ledger: Ledger;
   readonly memory: Memory;
-  readonly ring: RxRing;
+  readonly rings: RxRings;
   readonly gate: IngressGate;
+  /** Number of the CPU of the first ring. */
+  readonly firstCpu: number;
 }
 
 /** Says what arrives. */
 export interface FrameKinds {
   /** The packet that was read last is not for ESP. */
   readonly isBypass: boolean;
+  /** Receive hash of the frame that arrives next. */
+  readonly nextHash: number;
 }
 
 /** Puts frames on the ring. */
@@ -34,18 +39,21 @@ export class NicEntrance implements Entrance<RxFrame> {
   constructor(readonly ports: NicPorts, readonly arrivals: FrameKinds) {}
 
   get hasRoom(): boolean {
-    return this.ports.gate.isOpen && this.ports.ring.hasRoom;
+    const { gate, rings } = this.ports;
+    return gate.isOpen && rings.ringOf(this.arrivals.nextHash).hasRoom;
   }
 
   set onRoom(onRoom: (nowNs: number) => void) {
-    const { ring, gate, ledger } = this.ports;
-    ring.onRoom = onRoom;
+    const { rings, gate, ledger } = this.ports;
+    for (const ring of rings.all) ring.onRoom = onRoom;
     gate.onOpen = () => onRoom(ledger.nowNs);
   }
 
   put(frame: RxFrame, nowNs: number): void {
-    const { gate, ring } = this.ports;
+    const { gate, rings } = this.ports;
+    const ring = rings.ringOf(frame.hash);
     if (!ring.hasRoom) return this.#miss(frame, nowNs);
+    if (rings.esp?.receive(frame, nowNs) === false) return;
     gate.enter(Math.max(1, frame.gsoSegs));
     ring.arrive(frame, nowNs);
   }
@@ -67,14 +75,16 @@ export class NicEntrance implements Entrance<RxFrame> {
 
   #lose(
     event: number,
-    { bytes, flow }: RxFrame,
+    { bytes, flow, hash }: RxFrame,
     nowNs: number,
     packet: number,
     count: number,
     payloadBytes: number,
   ): void {
-    const { ledger } = this.ports;
+    const { ledger, rings, firstCpu } = this.ports;
     const stage = STAGE["rx-ring"];
-    ledger.writeDevice(nowNs, stage, event, REASON.rxRingFull, packet, NONE, bytes, count, payloadBytes, flow);
+    const reason = REASON.rxRingFull;
+    const cpu = firstCpu + rings.queueOf(hash);
+    ledger.writeDevice(nowNs, stage, event, reason, packet, NONE, bytes, count, payloadBytes, flow, cpu);
   }
 }

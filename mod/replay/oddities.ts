@@ -30,6 +30,8 @@ export class Oddities {
   gaps = 0;
   /** ESP packets that our SA does not open. */
   unopened = 0;
+  /** Longer than a socket can send. */
+  tooLong = 0;
   /** Cannot be protected one by one, and left out. */
   unsealable = 0;
 }

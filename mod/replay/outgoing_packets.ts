@@ -27,6 +27,14 @@ const TCP_HEADERS_MAX = 200;
 /** Flags of packets behind which a write of the process ends. */
 const FLAGS_END_OF_WRITE = tcp.FLAG_PSH | tcp.FLAG_FIN | tcp.FLAG_URG;
 
+/** Largest buffer that TCP hands to a device at once (GSO_MAX_SIZE of 6.1, BIG TCP). */
+const GSO_MAX_BYTES = 8 * 65536;
+
+/** What a length field of IP can say. */
+function longestPacketBytes(isIpv6: boolean): number {
+  return 0xffff + (isIpv6 ? ipv6.HEADER_BYTES : 0);
+}
+
 /** Makes outgoing packets; they hold references on their bytes. */
 export class OutgoingPackets {
   /** Page that the file of a flow is being written to, by flow, and bytes in it. */
@@ -46,7 +54,13 @@ export class OutgoingPackets {
     this.#pages.clear();
   }
 
-  /** The packet that `facts` have been read from. */
+  /** Whether a socket takes the packet that `facts` have been read from: lengths of captures may be any. */
+  canSend({ bytes }: CapturePacket, facts: FrameFacts): boolean {
+    if (isSegment(bytes, facts)) return facts.payloadBytes <= GSO_MAX_BYTES;
+    return facts.transportAt - facts.ipAt + facts.transportBytes <= longestPacketBytes(facts.isIpv6);
+  }
+
+  /** The packet that `facts` have been read from, which a socket can send. */
   whole(packet: CapturePacket, facts: FrameFacts, flow: number, hash: number): OutgoingPacket {
     const { bytes } = packet;
     const isTcp = isSegment(bytes, facts);
@@ -70,10 +84,12 @@ export class OutgoingPackets {
     return outgoing;
   }
 
-  /** A datagram that was put together of fragments. */
+  /** A datagram that was put together of fragments; what IP cannot carry of it is left out. */
   datagram(datagram: Datagram): OutgoingPacket {
     const { headers, data, members } = datagram;
-    const isUdp = headers.length > 0 && ip.protocol(headers, 0) === PROTOCOL_UDP && datagram.bytes >= udp.HEADER_BYTES;
+    const isIpv6 = headers.length > 0 && ip.isIpv6(headers, 0);
+    const bytes = Math.min(datagram.bytes, longestPacketBytes(isIpv6) - headers.length);
+    const isUdp = headers.length > 0 && ip.protocol(headers, 0) === PROTOCOL_UDP && bytes >= udp.HEADER_BYTES;
     const transportBytes = isUdp ? udp.HEADER_BYTES : 0;
     const block = this.memory.allocate(headers.length + transportBytes);
     this.memory.u8.set(headers, block.at);
@@ -83,7 +99,7 @@ export class OutgoingPackets {
     outgoing.hash = datagram.hash;
     outgoing.networkBytes = headers.length;
     outgoing.headerBytes = headers.length + transportBytes;
-    outgoing.payloadBytes = datagram.bytes - transportBytes;
+    outgoing.payloadBytes = bytes - transportBytes;
     outgoing.members = datagram.members;
     outgoing.memberEnds = datagram.memberEnds;
     if (outgoing.payloadBytes > 0) this.#writeOwn(outgoing, data, transportBytes, outgoing.payloadBytes);

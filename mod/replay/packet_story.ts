@@ -24,6 +24,8 @@ import type { BufferProbe } from "../stages/host.ts";
 export interface StoryRow {
   /** Time in ns since the first arrival. */
   readonly tNs: number;
+  /** CPU, NONE for a device. */
+  readonly cpu: number;
   /** Stage by name. */
   readonly stage: typeof STAGE_NAMES[number];
   /** Kind of event by name. */
@@ -164,6 +166,7 @@ type Share = Pick<StoryRow, "costPs" | "copies" | "copiedBytes">;
 function storyRow(block: EventBlock, row: number, share: Share): StoryRow {
   return {
     tNs: block.tNs[row]!,
+    cpu: block.cpu[row]!,
     stage: STAGE_NAMES[block.stage[row]!]!,
     event: EVENT_NAMES[block.event[row]!]!,
     reason: REASONS[block.reason[row]!]!,

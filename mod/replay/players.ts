@@ -15,6 +15,7 @@ import { Arrivals } from "./arrivals.ts";
 import type { IsLocal } from "./locality.ts";
 import { NicEntrance } from "./nic_entrance.ts";
 import { EspArrivals } from "./esp_arrivals.ts";
+import { buildHostToHostPath } from "./host_to_host_path.ts";
 import { clockOf } from "./pace.ts";
 import { buildReceivePath } from "./receive_path.ts";
 import { SendArrivals } from "./send_arrivals.ts";
@@ -36,6 +37,10 @@ export interface PlayedCapture {
 /** A path with its traffic, ready to run. */
 export interface Player {
   readonly host: Host;
+  /** The other host, where there are two: its CPUs follow those of `host`. */
+  readonly peer?: Host;
+  /** Time during which the window of a connection held its sender up, in ns; absent where there is none. */
+  readonly windowClosedNs?: () => number;
   readonly traffic: Pick<Traffic<never>, "resume">;
   /** What is known about the packets so far. */
   readonly arrivals: Pick<Traffic<never>["arrivals"], "packets" | "oddities">;
@@ -50,12 +55,17 @@ export interface Player {
 export type BuildPlayer = (parts: PathParts, capture: PlayedCapture) => Player;
 
 /** The paths that can be played. */
-export const PLAYERS: Readonly<Record<Config["path"], BuildPlayer>> = { forward, send, receive };
+export const PLAYERS: Readonly<Record<Config["path"], BuildPlayer>> = {
+  forward,
+  send,
+  receive,
+  "host-to-host": hostToHost,
+};
 
 /** A gateway: frames arrive at NIC 0. */
 function forward(parts: PathParts, { reader, name, isLocal, pass }: PlayedCapture): Player {
   const { config, engine, ledger } = parts;
-  const { host, ring, gro, qdisc, innerMtu, release } = buildForwardPath(parts);
+  const { host, rings, gros, qdisc, innerMtu, release } = buildForwardPath(parts);
   const { memory } = host.skbs;
   const arrivals = new Arrivals(ledger, memory, {
     isLocal,
@@ -64,13 +74,16 @@ function forward(parts: PathParts, { reader, name, isLocal, pass }: PlayedCaptur
     recutMtu: config.oversize === "mss" ? innerMtu : null,
     pass,
   });
-  const entrance = new NicEntrance({ ledger, memory, ring, gate: host.gate }, arrivals);
+  const entrance = new NicEntrance(
+    { ledger, memory, rings, gate: host.gate, firstCpu: host.cpus.all[0]!.index },
+    arrivals,
+  );
   const options = { clock: clockOf(config), waitsForRoom: false, captureName: name };
   return {
     host,
     traffic: new Traffic(reader, engine, arrivals, entrance, options),
     arrivals,
-    heldPackets: () => gro.heldPackets + ring.length + qdisc.length,
+    heldPackets: () => gros.reduce((sum, gro) => sum + gro.heldPackets, 0) + rings.length + qdisc.length,
     queuedPackets: () => qdisc.length,
     release,
   };
@@ -90,6 +103,7 @@ export function playSend(
     isLocal,
     mtu: config.mtu,
     sendfile: config.sendfile === "on",
+    acknowledges: config.path !== "host-to-host",
     pass,
   });
   const options = { clock: clockOf(config), waitsForRoom: true, captureName: name };
@@ -106,10 +120,26 @@ export function playSend(
   };
 }
 
+/** A local sender whose other end is there, too. */
+function hostToHost(parts: PathParts, capture: PlayedCapture): Player {
+  const { send, receiver, connections, ...path } = buildHostToHostPath(parts);
+  const player = playSend(send, { ...parts, config: { ...parts.config, pace: "max" } }, capture);
+  return {
+    ...player,
+    ...path,
+    peer: receiver,
+    windowClosedNs: () => connections.blockedNs,
+    release: () => {
+      player.release();
+      path.release();
+    },
+  };
+}
+
 /** The end of the tunnel: ESP frames arrive at NIC 0, captured or sealed before. */
 function receive(parts: PathParts, { reader, name, isLocal, hasEsp = false, pass }: PlayedCapture): Player {
   const { config, engine, ledger, sa, aead, opener = null } = parts;
-  const { host, ring, heldPackets, queuedPackets, release } = buildReceivePath(parts);
+  const { host, rings, heldPackets, queuedPackets, release } = buildReceivePath(parts);
   const { memory } = host.skbs;
   const arrivals = new EspArrivals(ledger, memory, {
     isLocal,
@@ -118,11 +148,17 @@ function receive(parts: PathParts, { reader, name, isLocal, hasEsp = false, pass
     sealer: aead ?? sa.aead(ENGINES.skip),
     leavesClear: aead === null || config.engine === "skip",
     opener,
+    directory: parts.directory,
+    statistics: parts.statistics,
     hasEsp,
+    hashesInner: config.offload === "packet",
     pass,
     captureName: name,
   });
-  const entrance = new NicEntrance({ ledger, memory, ring, gate: host.gate }, arrivals);
+  const entrance = new NicEntrance(
+    { ledger, memory, rings, gate: host.gate, firstCpu: host.cpus.all[0]!.index },
+    arrivals,
+  );
   const options = { clock: clockOf(config), waitsForRoom: false, captureName: name };
   return {
     host,

@@ -8,15 +8,21 @@
  * @module
  */
 
-import { CapturePacket, type CaptureReader } from "../capture/mod.ts";
-import { FlowTable } from "../wire/flow_table.ts";
-import { FrameFacts } from "../wire/frame_facts.ts";
-import { PROTOCOL_ESP } from "../wire/ip_protocol.ts";
+import { type EspTest, isEsp } from "../capture/host_census.ts";
+import type { CaptureReader } from "../capture/mod.ts";
+import type { Config } from "../config/schema.ts";
+import { NAT_TRAVERSAL, type UdpEncapsulation } from "../esp/sa.ts";
+import type { SaEntry } from "../esp/sa_entry.ts";
+import { isEncapsulatedEsp } from "../esp/udp_encapsulation.ts";
+import { PROTOCOL_UDP } from "../wire/ip_protocol.ts";
+import { surveyHosts } from "./locality.ts";
 
 /** What a receiver knows before it begins. */
 export interface ReceiverSurvey {
   /** The capture holds ESP packets. */
   readonly hasEsp: boolean;
+  /** Some of them come in UDP. */
+  readonly hasEncapsulated: boolean;
   /**
    * The address that was sent the most payload over IP of either version, of ESP alone where there is ESP; the first seen
    * among equals, undefined where nobody was sent anything.
@@ -24,49 +30,48 @@ export interface ReceiverSurvey {
   readonly busiestReceiver: string | undefined;
 }
 
-/** Payload by destination. */
-class Destinations {
-  // One row per pair of addresses: ports and protocols are all the same here.
-  readonly #pairs = new FlowTable();
-  readonly #bytes: number[] = [];
-
-  add(u8: Uint8Array, { ipAt, ipVersion, payloadBytes }: FrameFacts): void {
-    const pair = this.#pairs.findAt(u8, ipAt, ipVersion, 0, 0, 0);
-    this.#bytes[pair] = (this.#bytes[pair] ?? 0) + payloadBytes;
-  }
-
-  get busiest(): string | undefined {
-    const sums = new Map<string, number>();
-    this.#bytes.forEach((bytes, pair) => {
-      const address = this.#pairs.destinationText(pair);
-      sums.set(address, (sums.get(address) ?? 0) + bytes);
-    });
-    let busiest: string | undefined;
-    for (const [address, bytes] of sums) if (busiest === undefined || bytes > sums.get(busiest)!) busiest = address;
-    return busiest;
-  }
+/** Tells which packets an SA with this encapsulation may be for; one in UDP is whole. */
+export function espTestOf(encapsulation: UdpEncapsulation | null): EspTest {
+  if (encapsulation === null) return (_, facts) => isEsp(facts);
+  return (u8, { isIp, protocol, isFragment, transportAt, transportBytes }) => {
+    return isIp && protocol === PROTOCOL_UDP && !isFragment &&
+      isEncapsulatedEsp(u8, transportAt, transportAt + transportBytes, encapsulation.destinationPort);
+  };
 }
 
-/** Reads a capture through. */
-export async function surveyReceiver(reader: CaptureReader): Promise<ReceiverSurvey> {
-  const clear = new Destinations();
-  const esp = new Destinations();
-  const packet = new CapturePacket();
-  const facts = new FrameFacts();
-  let hasEsp = false;
-  while (await reader.fill()) {
-    while (reader.next(packet)) {
-      const { bytes, offset, capturedBytes, originalBytes, linkType } = packet;
-      facts.read(bytes, offset, capturedBytes, Math.max(capturedBytes, originalBytes), linkType);
-      if (!facts.isIp) continue;
-      if (isEsp(facts)) hasEsp = true;
-      (isEsp(facts) ? esp : clear).add(bytes, facts);
-    }
-  }
-  return { hasEsp, busiestReceiver: hasEsp ? esp.busiest : clear.busiest };
+/**
+ * Tells which packets the associations of a file may be for: ESP, and ESP in UDP to or from a port that they name, or 4500: the
+ * other port is what a NAT made of it.
+ */
+export function espTestOfFile(entries: readonly SaEntry[]): EspTest {
+  const ports = new Set([NAT_TRAVERSAL.destinationPort]);
+  for (const { encapsulation } of entries) if (encapsulation) ports.add(encapsulation.destinationPort);
+  const plain = espTestOf(null);
+  return (u8, facts) => {
+    if (plain(u8, facts)) return true;
+    const { sourcePort, destinationPort } = facts;
+    if (!ports.has(sourcePort) && !ports.has(destinationPort)) return false;
+    return espTestOf({ sourcePort, destinationPort })(u8, facts);
+  };
 }
 
-/** Whether a packet is ESP; a fragment of one counts, although nobody can open it. */
-export function isEsp({ isIp, protocol }: FrameFacts): boolean {
-  return isIp && protocol === PROTOCOL_ESP;
+/**
+ * Reads a capture through; `encap` is that of the SA (configuration key), so that ESP is looked for in UDP or elsewhere. Where
+ * `entries` of a file are given, it is looked for in both.
+ */
+export async function surveyReceiver(
+  reader: CaptureReader,
+  encap: Config["encap"] = "none",
+  entries?: readonly SaEntry[],
+): Promise<ReceiverSurvey> {
+  let hasEncapsulated = false;
+  const isEspPacket = entries === undefined
+    ? espTestOf(encap === "udp" ? NAT_TRAVERSAL : null)
+    : espTestOfFile(entries);
+  const { hasEsp, busiestReceiver } = await surveyHosts(reader, (u8, facts) => {
+    const found = isEspPacket(u8, facts);
+    if (found && facts.protocol === PROTOCOL_UDP) hasEncapsulated = true;
+    return found;
+  });
+  return { hasEsp, hasEncapsulated, busiestReceiver: busiestReceiver?.address };
 }

@@ -212,7 +212,14 @@ export class Recutter {
 
 /** Whose payload it is that waits, if anything does, with that of the packet behind it. */
 function joinedWith(carry: Carry | null, packet: CapturePacket, { payloadBytes }: FrameFacts): Carrier {
-  const own = { packet: packet.index, members: null, memberEnds: null, isContinued: false, payloadBytes };
+  const own = {
+    packet: packet.index,
+    members: null,
+    memberEnds: null,
+    isContinued: false,
+    isKept: false,
+    payloadBytes,
+  };
   if (carry === null) return own;
   const first = carry.packet;
   joinMembers(carry, own, carry.length, payloadBytes);

@@ -24,6 +24,7 @@ export class Carry implements Carrier {
   members: number[] | null = null;
   memberEnds: number[] | null = null;
   isContinued = false;
+  isKept = false;
   payloadBytes = 0;
   /** The payload, from 0 on. */
   payload: Uint8Array = new Uint8Array(START_BYTES);

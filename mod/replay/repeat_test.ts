@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { CapturePacket, openCapture, sourceOfBytes } from "../capture/mod.ts";
-import { buildPcap, readAll } from "../capture/testing.ts";
+import { buildPcap, firstPackets, readAll } from "../capture/testing.ts";
 import { canRun } from "../capture/testing_tools.ts";
 import { LINKTYPE_ETHERNET, PcapWriter } from "../capture/mod.ts";
 import { resolveConfig } from "../config/resolve.ts";
@@ -63,10 +63,11 @@ const SCALING = ["packets_in", "bytes_in", "payload_bytes", "esp_packets", "cryp
 
 for (const [what, file] of [["IPv4", BULK], ["IPv6", BULK_IPV6]] as const) {
   for (const preset of ["nocopy", "nocopy-gro", "linux-6.1-module"]) {
-    Deno.test(`three passes of the ${what} bulk fixture are three times everything that scales (${preset})`, async () => {
+    Deno.test(`three passes of the ${what} bulk fixture's beginning are three times everything that scales (${preset})`, async () => {
       const sets = ["oversize=grow", "engine=skip"];
-      const once = await runOf(inputOf(file), preset, sets);
-      const thrice = await runOf(inputOf(file), preset, [...sets, "repeat=3"]);
+      const input = inputOf(firstPackets(file, 1500));
+      const once = await runOf(input, preset, sets);
+      const thrice = await runOf(input, preset, [...sets, "repeat=3"]);
       assertEquals(thrice.run.failures, []);
       for (const column of SCALING) {
         assertEquals(summaryOf(thrice.run, column), 3 * summaryOf(once.run, column), column);
@@ -80,7 +81,7 @@ for (const [what, file] of [["IPv4", BULK], ["IPv6", BULK_IPV6]] as const) {
 }
 
 Deno.test("sequence numbers, acknowledgments and IPv4 ids of the bulk fixture go on from pass to pass", async () => {
-  const testRun = await runOf(inputOf(BULK), "nocopy", ["repeat=3"]);
+  const testRun = await runOf(inputOf(BULK), "nocopy", ["repeat=3", "engine=skip"]);
   const packets = innerPackets(testRun);
   const captured = await readAll(await openCapture(sourceOfBytes(BULK), "fixture"));
   assertEquals(packets.length, 3 * captured.length);
@@ -260,7 +261,8 @@ Deno.test("timesOpened() says how often a capture is opened at least, so that st
 const ANALYSIS = ["tcp.analysis.retransmission", "tcp.analysis.out_of_order", "tcp.analysis.lost_segment"];
 
 for (const preset of ["nocopy", "nocopy-gro", "linux-6.1-module"]) {
-  for (const [what, file] of [["IPv4", BULK], ["IPv6", BULK_IPV6]] as const) {
+  // That of IPv6 is played to its end, with FIN and the SYN that follows it.
+  for (const [what, file] of [["IPv4", firstPackets(BULK, 800)], ["IPv6", BULK_IPV6]] as const) {
     Deno.test({
       name: `tshark sees nothing sent again, out of order or lost in three passes of the ${what} fixture (${preset})`,
       ignore: !canRun("tshark"),

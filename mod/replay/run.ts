@@ -13,9 +13,12 @@ import { type ByteSource, type CaptureReader, linkTypeName, openCapture } from "
 import type { ResolvedConfig } from "../config/resolve.ts";
 import type { Config } from "../config/schema.ts";
 import { priceOf, type Profile } from "../cost/profile.ts";
-import { ENGINES } from "../crypto/engines.ts";
-import type { EngineName } from "../crypto/aead.ts";
+import { ConfigError } from "../config/errors.ts";
+import { ENGINES, fastestEngine } from "../crypto/engines.ts";
+import type { Aead, EngineName } from "../crypto/aead.ts";
 import { type SecurityAssociation, testSecurityAssociation } from "../esp/sa.ts";
+import { outboundAssociation, SaDirectory } from "../esp/sa_directory.ts";
+import type { SaEntry } from "../esp/sa_entry.ts";
 import { Delivery } from "../ledger/delivery.ts";
 import { brokenLaws } from "../ledger/laws.ts";
 import { type Fold, Ledger } from "../ledger/ledger.ts";
@@ -27,13 +30,15 @@ import type { Skb } from "../skb/skb.ts";
 import type { BufferProbe } from "../stages/host.ts";
 import { isLinkTypeFollowed } from "../wire/link_layer.ts";
 import { UnplayableError } from "./errors.ts";
+import { FrameJudge } from "./frame_judge.ts";
 import { FrameSink, type FrameWriter } from "./frame_sink.ts";
+import type { SaStatistics } from "./sa_statistics.ts";
 import { HashingSource } from "./hashing_source.ts";
 import { localityOf, needsSurvey, surveyBusiestSender } from "./locality.ts";
 import { type Player, PLAYERS } from "./players.ts";
 import { surveyReceiver } from "./receiver_survey.ts";
 import { type Reopened, RepeatedReader } from "./repeat.ts";
-import { type PacketCounts, replayWarnings, type RunOutcome } from "./warnings.ts";
+import { type PacketCounts, replayWarnings, type RunOutcome, whyUnsealable } from "./warnings.ts";
 
 export { UnplayableError } from "./errors.ts";
 
@@ -63,6 +68,10 @@ export interface ReplayRequest {
   readonly frames?: FrameWriter;
   /** Open every ESP packet again and hold the laws against the ledger. */
   readonly check?: boolean;
+  /** Entries of a file of SAs, one at least; absent: the test SA. */
+  readonly associations?: readonly SaEntry[] | undefined;
+  /** Counts what becomes of the packets of each SA. */
+  readonly statistics?: SaStatistics | undefined;
   /** More folds over the ledger. */
   readonly folds?: readonly Fold[];
   /** Looks at buffers on their way; changes nothing. */
@@ -87,6 +96,8 @@ export interface Run {
   readonly profile: Profile;
   /** The security association; holds its key. */
   readonly sa: SecurityAssociation;
+  /** That of the way back, where there is one. */
+  readonly reverseSa: SecurityAssociation | undefined;
   /** Engine that encrypted; undefined when nothing was. */
   readonly engine: EngineName | undefined;
   /** Sums over the ledger. */
@@ -95,6 +106,10 @@ export interface Run {
   readonly delivery: Delivery;
   /** Busy time of each networking CPU in ns. */
   readonly busyNs: readonly number[];
+  /** How many of these CPUs, the last ones, are of the receiving host; 0 where there is but one host. */
+  readonly peerCpus: number;
+  /** Time during which the window of a connection held its sender up, in ns; 0 where there is none. */
+  readonly windowClosedNs: number;
   /** From the first arrival to the last bit out or the end of the last CPU's work, whichever is later, in ns. */
   readonly elapsedNs: number;
   /** What the user should know besides the figures, one sentence each. */
@@ -112,7 +127,8 @@ export interface Run {
 export async function replay(request: ReplayRequest): Promise<Run> {
   const { input, windowBytes } = request;
   const { config } = request.resolved;
-  const survey = needsSurvey(config) ? await surveyInput(input, config) : NO_SURVEY;
+  requireEngine(config);
+  const survey = needsSurvey(config) ? await surveyInput(input, config, windowBytes, request.associations) : NO_SURVEY;
   const opened = await input.open();
   let repeated: RepeatedReader | null = null;
   try {
@@ -134,21 +150,40 @@ export function timesOpened(config: Config): number {
   return (needsSurvey(config) ? 1 : 0) + Math.min(config.repeat, 2);
 }
 
+/** @throws {ConfigError} if the engine that was asked for cannot run here. */
+function requireEngine({ engine }: Config): void {
+  const why = engine === "auto" ? undefined : ENGINES[engine].whyUnavailable();
+  if (why === undefined) return;
+  throw new ConfigError(`Cannot use engine=${engine}: ${why} (auto and noble need nothing)`);
+}
+
+/** The SA of the way back; undefined on a path without one. */
+export function reverseAssociation(config: Config): SecurityAssociation | undefined {
+  return config.path === "host-to-host" ? testSecurityAssociation({ ...config, isReverse: true }) : undefined;
+}
+
 /** What is known of a capture before it is played. */
 interface Survey {
   /** Address of our host with `local=auto`; undefined when nobody knows. */
   readonly local: string | undefined;
   readonly hasEsp: boolean;
+  /** Some of it comes in UDP. */
+  readonly hasEncapsulated: boolean;
 }
 
-const NO_SURVEY: Survey = { local: undefined, hasEsp: false };
+const NO_SURVEY: Survey = { local: undefined, hasEsp: false, hasEncapsulated: false };
 
-async function surveyInput(input: CaptureInput, { path }: Config): Promise<Survey> {
-  const { reader, close } = await reopen(input);
+async function surveyInput(
+  input: CaptureInput,
+  { path, encap }: Config,
+  windowBytes?: number,
+  associations?: readonly SaEntry[],
+): Promise<Survey> {
+  const { reader, close } = await reopen(input, windowBytes);
   try {
     if (path !== "receive") return { ...NO_SURVEY, local: await surveyBusiestSender(reader) };
-    const { hasEsp, busiestReceiver } = await surveyReceiver(reader);
-    return { local: busiestReceiver, hasEsp };
+    const { hasEsp, hasEncapsulated, busiestReceiver } = await surveyReceiver(reader, encap, associations);
+    return { local: busiestReceiver, hasEsp, hasEncapsulated };
   } finally {
     close();
   }
@@ -173,6 +208,7 @@ class Model {
   readonly #delivery = new Delivery();
   readonly #ledger: Ledger;
   readonly #sa: SecurityAssociation;
+  readonly #reverseSa: SecurityAssociation | undefined;
   readonly #engineName: EngineName | undefined;
   readonly #sink: FrameSink | null;
 
@@ -181,19 +217,36 @@ class Model {
     readonly request: ReplayRequest,
     readonly reader: CaptureReader,
     readonly repeated: RepeatedReader | null,
-    survey: Survey,
+    readonly survey: Survey,
   ) {
-    const { config } = request.resolved;
+    const { associations, statistics } = request;
+    const isOfFile = associations !== undefined && survey.hasEsp;
+    // The socket of encapsulated ESP is open where such packets come, and what GRO does about it follows.
+    const config: Config = isOfFile && survey.hasEncapsulated
+      ? { ...request.resolved.config, encap: "udp" }
+      : request.resolved.config;
     const { frames = null, check = false, folds = [], probe = null, poison = false } = request;
-    this.#ledger = new Ledger(priceOf(request.profile), [this.#tally, this.#delivery, ...folds]);
-    this.#sa = testSecurityAssociation(config);
-    const looked = frames !== null || check;
-    this.#engineName = config.engine === "auto" ? (looked ? "noble" : undefined) : config.engine;
-    const aead = this.#engineName === undefined ? null : this.#sa.aead(ENGINES[this.#engineName]);
-    const opener = config.engine === "skip" ? null : this.#sa.aead(ENGINES[this.#engineName ?? "noble"]);
+    const statisticsFolds = statistics === undefined ? [] : [statistics];
+    this.#ledger = new Ledger(priceOf(request.profile), [this.#tally, this.#delivery, ...statisticsFolds, ...folds]);
+    this.#sa = associations === undefined || isOfFile
+      ? testSecurityAssociation(config)
+      : outboundAssociation(associations, config.seed, config.mode);
+    this.#reverseSa = reverseAssociation(config);
+    const looked = frames !== null || check || survey.hasEsp;
+    this.#engineName = config.engine === "auto" ? (looked ? fastestEngine() : undefined) : config.engine;
+    const aead = this.#aeadOf(this.#sa);
+    const opener = config.engine === "skip" ? null : this.#sa.aead(ENGINES[this.#engineName ?? fastestEngine()]);
+    const directory = isOfFile && opener !== null
+      ? new SaDirectory(associations, ENGINES[this.#engineName!], {
+        seed: config.seed,
+        windowSize: config.replay_window,
+      })
+      : undefined;
     const isSealed = config.path !== "receive";
-    const judge = check && aead !== null && this.#engineName !== "skip" && isSealed ? aead : null;
-    this.#sink = looked ? new FrameSink(() => reader.t0EpochNs ?? 0n, frames, judge, this.#sa) : null;
+    const isJudged = check && this.#engineName !== undefined && this.#engineName !== "skip" && isSealed;
+    const sas = this.#reverseSa === undefined ? [this.#sa] : [this.#sa, this.#reverseSa];
+    const judges = isJudged ? sas.map((sa) => new FrameJudge(sa, sa.aead(ENGINES[this.#engineName!]))) : [];
+    this.#sink = frames !== null || check ? new FrameSink(() => reader.t0EpochNs ?? 0n, frames, judges) : null;
     const parts = {
       config,
       engine: this.#engine,
@@ -201,14 +254,23 @@ class Model {
       sa: this.#sa,
       aead,
       opener,
+      directory,
+      statistics,
+      ...(this.#reverseSa === undefined
+        ? {}
+        : { reverse: { sa: this.#reverseSa, aead: this.#aeadOf(this.#reverseSa) } }),
       tap: this.#sink === null ? null : (skb: Skb, tNs: number) => this.#sink!.take(this.player.host.skbs, skb, tNs),
+      wireTap: this.#sink === null
+        ? null
+        : (bytes: Uint8Array, length: number, tNs: number) => this.#sink!.takeFrame(bytes, length, tNs),
       probe,
       poison,
     };
     this.player = PLAYERS[config.path](parts, {
       reader: repeated ?? reader,
       name: request.input.name,
-      isLocal: localityOf(config, survey.local),
+      // Who has the keys is whom they are for.
+      isLocal: isOfFile && config.local === "auto" ? () => true : localityOf(config, survey.local),
       hasEsp: survey.hasEsp,
       pass: repeated === null ? null : () => repeated.pass,
     });
@@ -221,28 +283,45 @@ class Model {
     while (this.#engine.paused || !this.#engine.run()) this.player.traffic.resume(await reader.fill());
   }
 
+  /** What encrypts under `sa`; null when nobody looks. */
+  #aeadOf(sa: SecurityAssociation): Aead | null {
+    return this.#engineName === undefined ? null : sa.aead(ENGINES[this.#engineName]);
+  }
+
   #outcome(): RunOutcome {
-    const tooLarge = this.#tally.sum({ event: "drop", reason: REASON.pmtu }).count;
-    return { delivery: this.#delivery, tooLarge };
+    const dropped = (reason: number): number => this.#tally.sum({ event: "drop", reason }).count;
+    const [tooLarge, sentBefore] = [dropped(REASON.pmtu), dropped(REASON.capturedAgain)];
+    return { delivery: this.#delivery, tooLarge, sentBefore };
+  }
+
+  /**
+   * A receiver must open what was sealed for it here. What comes from another host of the run was judged there: a receiver of
+   * extended sequence numbers takes one behind its window for one of the next round, and finds its ICV wrong.
+   */
+  #rejected(): string[] {
+    if (this.request.resolved.config.path !== "receive") return [];
+    const { rows } = this.#tally.sum({ event: "reject", reason: REASON.wrongIcv });
+    return rows === 0 || this.survey.hasEsp ? [] : [`${rows} ESP packets cannot be opened again: their ICV is wrong`];
   }
 
   finish(captureSha256: string): Run {
     const { resolved, profile, check = false, input } = this.request;
-    const { host } = this.player;
+    const { host, peer, windowClosedNs } = this.player;
     this.player.release();
     this.#ledger.finish();
     this.#sink?.finish();
-    const elapsedNs = Math.max(this.#delivery.lastSendNs, host.cpu.nowNs);
-    const busyPs = host.cpu.busyNs * PS_PER_NS + host.cpu.busyPs;
+    const peerCpus = peer?.cpus.all ?? [];
+    const cpus = [...host.cpus.all, ...peerCpus];
+    const elapsedNs = Math.max(this.#delivery.lastSendNs, ...cpus.map(({ nowNs }) => nowNs));
+    const busyPs = cpus.map((cpu) => cpu.busyNs * PS_PER_NS + cpu.busyPs);
     const broken = brokenLaws(this.#tally, {
       heldPackets: this.player.heldPackets(),
       queuedPackets: this.player.queuedPackets(),
       busyPs,
       elapsedNs: elapsedNs + 1,
-      cpus: 1,
-      liveBlocks: host.skbs.memory.live,
+      liveBlocks: host.skbs.memory.live + (peer?.skbs.memory.live ?? 0),
     }).map((law) => `the model broke a law, ${law}`);
-    const failures = [...broken, ...this.#sink?.failures ?? []];
+    const failures = [...broken, ...this.#sink?.failures ?? [], ...this.#rejected()];
     return {
       captureName: input.name,
       captureSha256,
@@ -250,10 +329,13 @@ class Model {
       resolved,
       profile,
       sa: this.#sa,
+      reverseSa: this.#reverseSa,
       engine: this.#engineName,
       tally: this.#tally,
       delivery: this.#delivery,
-      busyNs: [busyPs / PS_PER_NS],
+      busyNs: busyPs.map((ps) => ps / PS_PER_NS),
+      peerCpus: peerCpus.length,
+      windowClosedNs: windowClosedNs?.() ?? 0,
       elapsedNs,
       warnings: replayWarnings(this.reader, this.player.arrivals, this.#outcome(), resolved, check ? [] : broken),
       failures,
@@ -268,6 +350,9 @@ function requirePlayable(name: string, reader: CaptureReader, counts: PacketCoun
   if (!reader.linkTypes.some(({ linkType }) => isLinkTypeFollowed(linkType))) {
     const names = reader.linkTypes.map(({ linkType }) => linkTypeName(linkType)).join(", ");
     throw new UnplayableError(`Cannot replay ${name}: its link type is not understood (${names})`);
+  }
+  if (counts.oddities.unsealable > 0) {
+    throw new UnplayableError(`Cannot replay ${name}: ESP takes none of its packets: ${whyUnsealable(config)}`);
   }
   if (counts.oddities.ignored > 0) {
     const why = config.path === "forward" ? "tunnel=local" : `path=${config.path}`;

@@ -16,7 +16,7 @@
 
 import type { CapturePacket } from "../capture/mod.ts";
 import { NONE } from "../ledger/schema.ts";
-import { releaseFrame, RX_BUFFER_BYTES, RxFrame, writeFrame } from "../skb/dma.ts";
+import { readRxFrame, releaseFrame, RX_BUFFER_BYTES, RxFrame, writeFrame } from "../skb/dma.ts";
 import { DEFAULT_MAX_SKB_FRAGS, PAGE_SIZE } from "../skb/geometry.ts";
 import type { Memory } from "../skb/memory.ts";
 import { get16, set16 } from "../wire/bytes.ts";
@@ -128,13 +128,9 @@ export class RxFrames {
 
 /** Takes a frame apart: its bytes go to the start of `into`, and are returned; its buffers are given back. */
 export function takeApart(memory: Memory, frame: RxFrame, into: Uint8Array): Uint8Array {
-  const { bytes, bufferBytes } = frame;
-  frame.buffers.forEach(({ at }, i) => {
-    const offset = i * bufferBytes;
-    into.set(memory.u8.subarray(at, at + Math.min(bufferBytes, bytes - offset)), offset);
-  });
+  readRxFrame(memory, frame, into);
   releaseFrame(memory, frame);
-  return into.subarray(0, bytes);
+  return into.subarray(0, frame.bytes);
 }
 
 /** Offset in the arena of the frame's byte at `offset`. */

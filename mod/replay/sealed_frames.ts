@@ -49,8 +49,9 @@ export class SealedFrames {
 
   /** Whether the IP packet `inner` can be protected as it is. */
   canSeal(inner: Uint8Array): boolean {
-    const { mode, outerVersion, ivBytes } = this.sa;
-    if (inner.length + headerBytes(mode, outerVersion, ivBytes) + TRAILER_BYTES_MAX > MAX_LENGTH_FIELD) return false;
+    const { mode, outerVersion, ivBytes, encapsulationBytes } = this.sa;
+    const inFront = headerBytes(mode, outerVersion, ivBytes, encapsulationBytes);
+    if (inner.length + inFront + TRAILER_BYTES_MAX > MAX_LENGTH_FIELD) return false;
     return mode === "tunnel" || this.#canTransport(inner);
   }
 

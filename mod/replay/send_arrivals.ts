@@ -42,6 +42,8 @@ export interface SendArrivalOptions {
   readonly mtu: number;
   /** The process sends files. */
   readonly sendfile: boolean;
+  /** What the capture shows to be acknowledged counts: nobody else answers. */
+  readonly acknowledges: boolean;
   /** The pass that is read, from 0; null when there is but one. */
   readonly pass: (() => number) | null;
 }
@@ -172,6 +174,11 @@ export class SendArrivals {
       if (datagram !== undefined) this.#ready.push(this.#outgoing.datagram(datagram));
       return;
     }
+    if (!this.#outgoing.canSend(packet, facts)) {
+      this.#oddities.tooLong += 1;
+      this.#reason = REASON.messageSize;
+      return;
+    }
     const outgoing = this.#outgoing.whole(packet, facts, this.#flow, hash);
     this.#payloadBytes = outgoing.payloadBytes;
     this.#ready.push(outgoing);
@@ -188,7 +195,7 @@ export class SendArrivals {
       if (mss !== undefined) this.#announced[this.#flow] = mss;
       this.#tellMss(ours, this.#flow);
     }
-    if ((flags & tcp.FLAG_ACK) === 0) return;
+    if (!this.options.acknowledges || (flags & tcp.FLAG_ACK) === 0) return;
     this.#acknowledgedFlow = ours;
     this.#acknowledgment = tcp.acknowledgment(bytes, facts.transportAt);
   }
@@ -210,7 +217,9 @@ export class SendArrivals {
   }
 
   #writeArrival(nowNs: number): void {
-    this.#note(nowNs, EVENT.arrive, this.#reason);
+    const isRefused = this.#reason === REASON.messageSize;
+    this.#note(nowNs, EVENT.arrive, isRefused ? REASON.none : this.#reason);
+    if (isRefused) this.#note(nowNs, EVENT.drop, REASON.messageSize);
     if (this.#reason === REASON.bypass) this.#note(nowNs, EVENT.deliver, REASON.bypass);
     if (this.#acknowledgedFlow !== NONE) this.sender.acknowledge(this.#acknowledgedFlow, this.#acknowledgment);
   }

@@ -51,7 +51,7 @@ for (const preset of Object.keys(PRESETS)) {
       const records: PacketRecord[] = [];
       const fold = new Packets((record) => records.push(record));
       const options = { foldsBeside: [fold] };
-      const testRun = await runOf(inputOf(OFFLOADS), preset, ["oversize=grow", ...sets], options);
+      const testRun = await runOf(inputOf(OFFLOADS), preset, ["oversize=grow", "engine=skip", ...sets], options);
       const { run } = testRun;
       fold.finish();
       assertEquals(run.failures, []);
@@ -60,7 +60,9 @@ for (const preset of Object.keys(PRESETS)) {
       assertEquals(records.map(({ packet, outcome }) => [packet, outcome]), records.map((_, i) => [i, "sent"]));
       assertEquals(records.reduce((sum, record) => sum + record.segments, 0), run.tally.sum({ event: "segment" }).rows);
       assertEquals(records.reduce((sum, record) => sum + record.costPs, 0), run.tally.costPs);
-      assertEquals([run.tally.sum({ event: "segment" }).rows, run.delivery.frames], [401, 401 + 26]);
+      // A NIC that encrypts cuts them.
+      const cut = PRESETS[preset]!.settings.offload === "none" ? 401 : 0;
+      assertEquals([run.tally.sum({ event: "segment" }).rows, run.delivery.frames], [cut, 401 + 26]);
     });
   }
 }

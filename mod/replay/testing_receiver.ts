@@ -65,12 +65,13 @@ export async function receiveCapture(
     leavesClear: false,
     opener: aead,
     hasEsp,
+    hashesInner: false,
     pass: null,
     captureName: input.name,
   });
   const got = new Sockets(path);
   const reader = await openCapture(await input.open(), input.name);
-  const entrance = new NicEntrance({ ledger, memory, ring: path.ring, gate: path.host.gate }, arrivals);
+  const entrance = new NicEntrance({ ledger, memory, rings: path.rings, gate: path.host.gate, firstCpu: 0 }, arrivals);
   const options = { clock: null, waitsForRoom: false, captureName: input.name };
   const traffic = new Traffic(reader, engine, arrivals, entrance, options);
   engine.paused = true;

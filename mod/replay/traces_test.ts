@@ -1,6 +1,7 @@
 /** Packets and intervals add up to the summary, and the automatic interval is a hundredth of the run. */
 
 import { assertEquals } from "@std/assert";
+import { firstPackets } from "../capture/testing.ts";
 import { PacketRecord, Packets } from "../ledger/packets.ts";
 import { Series } from "../ledger/series.ts";
 import { PS_PER_NS } from "../ledger/units.ts";
@@ -15,19 +16,21 @@ interface Traced {
   run: Run;
   events: Recorder;
   packets: PacketRecord[];
-  series: Series;
+  series: readonly Series[];
 }
 
+/** Plays a capture; one series for each interval. */
 async function traced(
   input: CaptureInput,
   preset: string,
   sets: readonly string[],
-  intervalUs?: number,
+  ...intervalsUs: (number | undefined)[]
 ): Promise<Traced> {
   const packets: PacketRecord[] = [];
   const fold = new Packets((record) => packets.push(record));
-  const series = new Series(intervalUs);
-  const { run, events } = await runOf(input, preset, [...sets, "engine=skip"], { foldsBeside: [fold, series] });
+  const netCpus = Number(sets.find((set) => set.startsWith("net_cpus="))?.split("=")[1] ?? 1);
+  const series = intervalsUs.map((intervalUs) => new Series(intervalUs, { netCpus, cryptoCpus: 0 }));
+  const { run, events } = await runOf(input, preset, [...sets, "engine=skip"], { foldsBeside: [fold, ...series] });
   fold.finish();
   return { run, events, packets, series };
 }
@@ -52,7 +55,7 @@ function mixed(): Uint8Array[] {
 }
 
 const INPUTS: [string, CaptureInput][] = [
-  ["the fixture", inputOf(FIXTURE)],
+  ["the fixture's beginning", inputOf(firstPackets(FIXTURE, 1500))],
   ["super-packets", inputOf(SUPER_PACKETS)],
   ["mixed frames", captureOf(mixed())],
 ];
@@ -67,11 +70,18 @@ const RUNS: [string, string, string[]][] = [
   ["re-cut, frames lost at a full ring", "nocopy-gro", ["oversize=mss", "pace=rate:20", "rx_ring=8", "mtu=700"]],
   ["segments lost at a full queue", "nocopy", ["pace=line", "link_gbps=1", "tx_ring=4", "qdisc_limit=20"]],
   ["three passes as stamped", "nocopy-gro", ["pace=capture*8", "repeat=3", "rx_ring=16", "gso=l2"]],
+  ["four CPUs", "nocopy-gro", ["era=6.1", "net_cpus=4"]],
+  ["four CPUs, frames lost at full rings", "nocopy-gro-gso", [
+    ...["net_cpus=4", "pace=rate:40", "rx_ring=8", "oversize=mss", "rx_usecs=20"],
+  ]],
   ["a receiver of 4.4", "linux-4.4", ["path=receive", "local=0.0.0.0/0"]],
   ["a receiver of 6.1, tapped", "linux-6.1", ["path=receive", "tap=packet-socket", "rx_layout=kmalloc", "repeat=2"]],
   ["a receiver in transport mode", "linux-6.1", ["path=receive", "mode=transport"]],
   ["a receiver that forwards, frames lost", "linux-6.1-module", [
     ...["path=receive", "then=forward", "pace=rate:20", "rx_ring=8", "nic_tso=off"],
+  ]],
+  ["a receiver with three CPUs", "linux-6.1-module", [
+    ...["path=receive", "mode=transport", "net_cpus=3", "local=0.0.0.0/0"],
   ]],
   ["a receiver that forwards to a slow link", "linux-6.1", [
     ...["path=receive", "then=forward", "link_gbps=0.2", "tx_ring=40", "qdisc_limit=20"],
@@ -98,8 +108,8 @@ for (const [name, preset, sets] of RUNS) {
     });
 
     Deno.test(`series.csv sums to summary.csv (${name}, ${what})`, async () => {
-      for (const intervalUs of [undefined, 7, 1000]) {
-        const { run, series } = await traced(input, preset, sets, intervalUs);
+      const { run, series: all } = await traced(input, preset, sets, undefined, 7, 1000);
+      for (const series of all) {
         const rows = series.intervals(run.elapsedNs + 1);
         assertEquals(sum(rows, (row) => row.copies), summaryOf(run, "copies"));
         assertEquals(sum(rows, (row) => row.copiedBytes), summaryOf(run, "copied_bytes"));
@@ -110,7 +120,7 @@ for (const [name, preset, sets] of RUNS) {
         assertEquals(sum(rows, (row) => row.requeues), summaryOf(run, "requeues"));
         assertEquals(sum(rows, (row) => row.sentWireBytes), run.delivery.wireBytes);
         assertEquals(sum(rows, (row) => row.busyPs), run.tally.costPs);
-        assertEquals(rows.every((row) => row.busyPs <= PS_PER_NS * (row.endNs - row.startNs) + PS_PER_NS), true);
+        assertEquals(rows.every((row) => row.netBusyPs <= PS_PER_NS * (row.endNs - row.startNs) + PS_PER_NS), true);
         assertEquals(rows.at(-1)?.qdiscPackets ?? 0, 0);
       }
     });
@@ -118,8 +128,8 @@ for (const [name, preset, sets] of RUNS) {
 }
 
 Deno.test("the automatic interval is 1, 2 or 5 times a power of ten, about a hundredth of the run", async () => {
-  const { run, series } = await traced(inputOf(FIXTURE), "nocopy", []);
-  const rows = series.intervals(run.elapsedNs);
+  const { run, series: [series] } = await traced(inputOf(FIXTURE), "nocopy", [], undefined);
+  const rows = series!.intervals(run.elapsedNs);
   assertEquals(rows[1]!.startNs, 100_000);
   assertEquals(rows.length, Math.ceil(run.elapsedNs / 100_000));
 });

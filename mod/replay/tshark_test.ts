@@ -6,12 +6,12 @@ import { readAll } from "../capture/testing.ts";
 import { canRun } from "../capture/testing_tools.ts";
 import { PRESETS } from "../config/presets.ts";
 import { saTableLines } from "../esp/sa_table.ts";
-import { captureOf, runOf } from "./testing.ts";
+import { captureOf, runOf, type TestRun } from "./testing.ts";
 
 const FIXTURES = new URL("../../fixtures/", import.meta.url);
 const HAS_TSHARK = canRun("tshark");
-/** Packets taken from each fixture. */
-const PACKETS = 150;
+/** Packets taken from each fixture: more than one poll takes. */
+const PACKETS = 100;
 
 /** Runs tshark over a file and returns its lines; only the last (innermost) occurrence of each field. */
 function tsharkFields(path: string, fields: readonly string[], options: readonly string[]): string[] {
@@ -62,41 +62,64 @@ function byFlow(rows: readonly (readonly string[])[]): Record<string, string[]> 
   return flows;
 }
 
-/** Every preset with the usual SA; and two that differ in where ESP is done with every kind of SA. */
-const CASES: readonly (readonly [preset: string, ...sets: string[]])[] = [
-  ...Object.keys(PRESETS).map((preset) => [preset] as const),
-  ["nocopy", "tx_dst=new-page"],
-  ...["linux-4.14", "linux-6.1-module"].flatMap((preset) => [
-    [preset, "ip=6", "cipher=null-sha256"] as const,
-    [preset, "mode=transport", "cipher=aes-gcm-128"] as const,
-    [preset, "mode=transport", "cipher=null-sha256"] as const,
-    [preset, "cipher=null"] as const,
-  ]),
+/** A configuration: its preset, and what is set besides the SA. */
+type Configuration = readonly [preset: string, ...sets: string[]];
+
+/** Where ESP is done differs: before the device layer, and in it. */
+const TWO_PLACES: readonly Configuration[] = [["linux-4.14"], ["linux-6.1-module"]];
+
+/** A NIC that encrypts. */
+const NIC: readonly Configuration[] = [["offload-crypto"], ["offload-crypto", "nic_gso_esp=off"], ["offload-packet"]];
+
+/** Kinds of SA, and what is played under each: all presets under the usual SA, two under every other. */
+const CASES: readonly (readonly [sa: readonly string[], configurations: readonly Configuration[]])[] = [
+  [[], [...Object.keys(PRESETS).map((preset) => [preset] as const), ["nocopy", "tx_dst=new-page"]]],
+  [["ip=6", "cipher=null-sha256"], TWO_PLACES],
+  [["mode=transport", "cipher=aes-gcm-128"], [...TWO_PLACES, ...NIC]],
+  [["ip=6", "cipher=aes-gcm-128"], NIC],
+  [["mode=transport", "cipher=null-sha256"], TWO_PLACES],
+  [["cipher=null"], TWO_PLACES],
+  [["mode=transport", "cipher=aes-cbc-128-sha384"], TWO_PLACES],
+  [["ip=6", "cipher=aes-gcm-192-icv8"], TWO_PLACES],
+  [["cipher=aes-ctr-256-sha512"], TWO_PLACES],
 ];
 
-for (const [preset, ...sets] of CASES) {
+for (const [sa, configurations] of CASES) {
   // An SA is all that a preset knows of versions, so the presets with the usual one are judged by IPv4 alone.
-  for (const version of sets.some((set) => /^(ip|mode|cipher)=/.test(set)) ? [4, 6] as const : [4] as const) {
+  for (const version of sa.length > 0 ? [4, 6] as const : [4] as const) {
+    const presets = configurations.map((each) => each.join(" ")).join(", ");
     Deno.test({
-      name: `tshark decrypts every ESP packet, ICV good, IPv${version} inside equal (${[preset, ...sets].join(" ")})`,
+      name: `tshark decrypts every ESP packet, ICV good, IPv${version} inside equal (${[...sa, presets].join(" ")})`,
       ignore: !HAS_TSHARK,
-      fn: () => judge(version, preset, [...sets, "oversize=grow"]),
+      fn: () => judge(version, sa, configurations),
     });
   }
 }
 
-async function judge(version: 4 | 6, preset: string, sets: readonly string[]): Promise<void> {
+/** Plays the configurations, and asks tshark once for all that they sent under their one SA. */
+async function judge(version: 4 | 6, sa: readonly string[], configurations: readonly Configuration[]): Promise<void> {
   const { frames, lines } = await (CLEAR[version] ??= clearLines(version));
-  const { run, sent } = await runOf(captureOf(frames), preset, sets, { check: false });
+  const runs: TestRun[] = [];
+  for (const [preset, ...sets] of configurations) {
+    const all = [...sa, ...sets, "oversize=grow"];
+    runs.push(await runOf(captureOf(frames), preset, all, { check: false }));
+  }
+  const { run } = runs[0]!;
   const options = [
     "esp.enable_encryption_decode:TRUE",
     "esp.enable_authentication_check:TRUE",
     "esp.enable_null_encryption_decode_heuristic:FALSE",
     ...saTableLines(run.sa).map((line) => `uat:esp_sa:${line}`),
   ];
-  const rows = (await linesOf(version, sent, options)).map((line) => line.split("\t"));
-  assertEquals(rows.map((cells) => cells[0]), Array(frames.length).fill(run.sa.icvBytes > 0 ? "1" : ""));
-  assertEquals(byFlow(rows), byFlow(lines.map((line) => line.split("\t"))));
+  const rows = (await linesOf(version, runs.flatMap(({ sent }) => sent), options)).map((line) => line.split("\t"));
+  const expected = byFlow(lines.map((line) => line.split("\t")));
+  for (const [i, { sent }] of runs.entries()) {
+    const where = configurations[i]!.join(" ");
+    const own = rows.splice(0, sent.length);
+    assertEquals(own.map((cells) => cells[0]), Array(frames.length).fill(run.sa.icvBytes > 0 ? "1" : ""), where);
+    assertEquals(byFlow(own), expected, where);
+  }
+  assertEquals(rows, []);
 }
 
 /** Frames of one version, and what tshark sees in them before they go through the tunnel; made once. */

@@ -32,13 +32,15 @@ export interface RunOutcome {
   readonly delivery: Delivery;
   /** Packets dropped because they are larger than the MTU, as a rule with ESP. */
   readonly tooLarge: number;
+  /** Packets that the captured host had sent before, and that are not sent again. */
+  readonly sentBefore: number;
 }
 
 /** All warnings of a run, those of reading and configuration first. */
 export function replayWarnings(
   reader: CaptureReader,
   { packets, oddities }: PacketCounts,
-  { delivery, tooLarge }: RunOutcome,
+  { delivery, tooLarge, sentBefore }: RunOutcome,
   resolved: ResolvedConfig,
   brokenLaws: readonly string[],
 ): string[] {
@@ -55,6 +57,12 @@ export function replayWarnings(
   if (config.path !== "receive" && config.oversize === "grow" && grown > config.mtu) {
     warnings.push(
       `ESP makes packets of up to ${grown} bytes: the egress MTU of ${config.mtu} grew to fit (oversize=grow)`,
+    );
+  }
+  if (sentBefore > 0) {
+    warnings.push(
+      `${sentBefore} packets hold what the captured host had sent before: not sent again (path=host-to-host sends again ` +
+        "what is lost between its own hosts), they count as drops (captured-again)",
     );
   }
   if (tooLarge > 0 && config.path === "receive") {
@@ -96,6 +104,7 @@ function captureWarnings(reader: CaptureReader, oddities: Readonly<Oddities>, co
   const larger = `packets are larger than the MTU of ${config.mtu} (super-packets of a host with offloads)`;
   warn(oddities.superPackets, `${larger}: ${howSuperPacketsArrive(oddities, config)}`);
   warn(oddities.aboveMtu, `${larger}: dropped`);
+  warn(oddities.tooLong, "packets are longer than a socket can send: refused");
   warn(oddities.recut, `packets hold more TCP payload than fits into the tunnel: re-cut to its MSS (oversize=mss)`);
   warn(oddities.cut, "packets lack bytes (snap length): filled with a fixed pattern, their checksums count as good");
   warn(oddities.gaps, "gaps in TCP streams: bytes that the capture lacks are not sent");
@@ -113,6 +122,7 @@ function howSuperPacketsArrive({ superSegments }: Readonly<Oddities>, config: Co
   return `they arrive as aggregates of ${superSegments} segments${pages}`;
 }
 
-function whyUnsealable({ mode }: Config): string {
+/** What ESP of a peer does not take. */
+export function whyUnsealable({ mode }: Config): string {
   return mode === "transport" ? "fragments, which transport mode cannot protect, or too long" : "too long";
 }

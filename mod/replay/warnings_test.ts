@@ -23,7 +23,13 @@ function warningsOf(
   const resolved = resolveConfig({ sets });
   const oddities = Object.assign(new Oddities(), odd);
   const delivery = foldOf(new Delivery(), [{ event: "send", bytes: frameBytes, flow: 0 }]);
-  return replayWarnings(READER as CaptureReader, { packets, oddities }, { delivery, tooLarge }, resolved, []);
+  return replayWarnings(
+    READER as CaptureReader,
+    { packets, oddities },
+    { delivery, tooLarge, sentBefore: 0 },
+    resolved,
+    [],
+  );
 }
 
 Deno.test("replayWarnings() says nothing about a run in which nothing is odd", () => {
@@ -72,6 +78,7 @@ const WARNINGS: [odd: Partial<Oddities>, sets: string[], warning: string][] = [
     [],
     "5 packets are larger than the MTU of 1500 (super-packets of a host with offloads): dropped",
   ],
+  [{ tooLong: 2 }, ["path=send", "tx_ring=128"], "2 packets are longer than a socket can send: refused"],
   [
     { recut: 6 },
     ["oversize=mss"],

@@ -20,7 +20,7 @@
 import { NONE, REASONS } from "../ledger/schema.ts";
 import type { BufferShape, Chapter, PacketLife, Step, StoryRow } from "../replay/explain.ts";
 import { formatNumber } from "./columns.ts";
-import { plural, type Scene } from "./phrases.ts";
+import { hostOf, plural, type Scene } from "./phrases.ts";
 import { conclusionOf, sentencesOf } from "./sentences.ts";
 import { visibleJson, visibleText } from "./visible_text.ts";
 import { NS_PER_US, PS_PER_NS } from "../ledger/units.ts";
@@ -51,7 +51,7 @@ export function renderExplanation(life: PacketLife): string {
 }
 
 function renderChapter(life: PacketLife, chapter: Chapter): string[] {
-  const lines = [headingOf(chapter)];
+  const lines = [headingOf(life, chapter)];
   const before = chapter.before === undefined ? [] : labelled("before", draw(chapter.before));
   let isChanged = false;
   let shape = chapter.before;
@@ -70,12 +70,15 @@ function renderChapter(life: PacketLife, chapter: Chapter): string[] {
   return lines;
 }
 
-function headingOf({ stage, skb, tNs, costPs, before }: Chapter): string {
+function headingOf({ run }: PacketLife, { stage, skb, tNs, costPs, before, steps }: Chapter): string {
   const time = `at ${formatNumber(tNs, 0).padStart(10)} ns`;
   const cost = `cost ${formatNumber(costPs / PS_PER_NS, 3).padStart(9)} ns`;
   const buffer = skb === NONE ? "" : `   skb ${skb}`;
   const sharers = before?.skb === skb && before.packets > 1 ? `, its share among ${before.packets} packets` : "";
-  return `${stage.padEnd(12)} ${time}   ${cost}${buffer}${sharers}`;
+  const host = steps.map((step) => "row" in step ? hostOf(step.row.cpu, run) : undefined).find((name) =>
+    name !== undefined
+  );
+  return `${stage.padEnd(12)} ${time}   ${cost}${host === undefined ? "" : `   host ${host}`}${buffer}${sharers}`;
 }
 
 /** A step, and what was known when it happened. */

@@ -211,19 +211,27 @@ Deno.test("renderExplanation() of a packet whose time to live has run out", asyn
 const EXPIRED = `\
 forward   skb 0
   It is to be routed to the tunnel (ip_rcv, ip_forward).
+  A buffer is allocated: a linear area from a kmalloc size class, 704 bytes of room (__alloc_skb).
+  An ICMP error quotes the packet that it is about, summing it in the same pass: 548 bytes copied
+      (skb_copy_and_csum_bits).
+  Summed in the same pass as a copy, and priced there: 548 bytes (skb_copy_and_csum_bits).
+  An answer leaves NIC 0 in the clear, skb 1 with 590 bytes: ICMP tells the sender that the time to live of
+      its packet has run out (icmp_send).
+  Transmission is complete: the buffer is freed (napi_consume_skb).
   Dropped: its time to live has run out (ip_forward).
   skb 0 is freed: it was dropped (kfree_skb).
 napi
   The poll that took it has taken 1 frame: the poll ended before its budget; they share its cost
       (napi_complete_done).
 
-Dropped in forward (ttl): 1 copy, 56 bytes copied (driver-pull 56), cost and time.
+Dropped in forward (ttl): 2 copies, 604 bytes copied (driver-pull 56, icmp-quote 548), cost and time.
 `;
 
 Deno.test("renderExplanation() of a packet that is too large for the tunnel, with DF and without", async () => {
   const story = await storyOf([tcpFrame()], 1, "nocopy", ["oversize=drop"]);
   assertEquals(part(story, "forward", "napi"), TOO_LARGE);
-  assertStringIncludes(story, "\nDropped in forward (pmtu): 1 copy, 56 bytes copied (driver-pull 56)");
+  const summary = "\nDropped in forward (pmtu): 2 copies, 604 bytes copied (driver-pull 56, icmp-quote 548)";
+  assertStringIncludes(story, summary);
   const cut = await storyOf([tcpFrame({ fragmentWord: 0 })], 1, "nocopy", ["oversize=drop"]);
   assertEquals(part(cut, "ip-output", "qdisc"), CUT);
   assertEquals(cut.slice(cut.indexOf("\nqdisc")).includes("after"), false);
@@ -232,6 +240,13 @@ Deno.test("renderExplanation() of a packet that is too large for the tunnel, wit
 const TOO_LARGE = `\
 forward   skb 0
   It is to be routed to the tunnel (ip_rcv, ip_forward).
+  A buffer is allocated: a linear area from a kmalloc size class, 704 bytes of room (__alloc_skb).
+  An ICMP error quotes the packet that it is about, summing it in the same pass: 548 bytes copied
+      (skb_copy_and_csum_bits).
+  Summed in the same pass as a copy, and priced there: 548 bytes (skb_copy_and_csum_bits).
+  An answer leaves NIC 0 in the clear, skb 1 with 590 bytes: ICMP tells the sender which MTU its packet
+      exceeds (icmp_send).
+  Transmission is complete: the buffer is freed (napi_consume_skb).
   Dropped: 1500 bytes, 1446 fit into the tunnel, DF is set; ICMP says so to the sender (ip_exceeds_mtu).
   skb 0 is freed: it was dropped (kfree_skb).
 `;

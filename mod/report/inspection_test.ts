@@ -141,7 +141,17 @@ Deno.test("inspectionJson() writes keys in a fixed order, indented by 2 spaces, 
     {
       "path": "send",
       "playable": true,
-      "why": "3 of its packets are IPv4, 0 are IPv6"
+      "why": "3 of its packets come from 192.0.2.1, which sent the most"
+    },
+    {
+      "path": "receive",
+      "playable": true,
+      "why": "1 of its packets are ESP for 192.0.2.2, and arrive as they are: what the SA does not open is dropped"
+    },
+    {
+      "path": "host-to-host",
+      "playable": true,
+      "why": "3 of its packets come from 192.0.2.1, which sent the most"
     }
   ],
   "warnings": [
@@ -261,7 +271,9 @@ source     destination  spi         over  packets  bytes   sequence   sequence  
 192.0.2.1  192.0.2.2    0x030a1118  ip          1    100  522595636  522595636     0     0
 
 Path           forward can play it: 3 of its packets are IPv4, 0 are IPv6
-Path           send can play it: 3 of its packets are IPv4, 0 are IPv6
+Path           send can play it: 3 of its packets come from 192.0.2.1, which sent the most
+Path           receive can play it: 1 of its packets are ESP for 192.0.2.2, and arrive as they are: what the SA does not open is dropped
+Path           host-to-host can play it: 3 of its packets come from 192.0.2.1, which sent the most
 `,
   );
 });
@@ -289,6 +301,8 @@ Flows          0
 
 Path           forward cannot play it: the capture holds no packet
 Path           send cannot play it: the capture holds no packet
+Path           receive cannot play it: the capture holds no packet
+Path           host-to-host cannot play it: the capture holds no packet
 `,
   );
   const radio = renderInspection(await inspect("x", RECORDS, { linkType: 127 })).split("\n");
@@ -297,6 +311,8 @@ Path           send cannot play it: the capture holds no packet
     "",
     "Path           forward cannot play it: its link type is not understood (ieee802-11-radiotap)",
     "Path           send cannot play it: its link type is not understood (ieee802-11-radiotap)",
+    "Path           receive cannot play it: its link type is not understood (ieee802-11-radiotap)",
+    "Path           host-to-host cannot play it: its link type is not understood (ieee802-11-radiotap)",
     "",
   ]);
 });

@@ -30,4 +30,5 @@ export const PACKET_COLUMNS: readonly Column<PacketRecord>[] = [
   { name: "crypto_bytes", decimals: 0, value: (row) => row.cryptoBytes },
   { name: "requeues", decimals: 0, value: (row) => row.requeues },
   { name: "cost_ns", decimals: 3, value: (row) => row.costPs / PS_PER_NS },
+  { name: "reorder_depth", decimals: 0, value: (row) => row.reorderDepth },
 ];

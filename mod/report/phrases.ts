@@ -8,7 +8,9 @@
  * @module
  */
 
+import { NONE } from "../ledger/schema.ts";
 import type { BufferShape, Chapter, PacketLife, StoryRow } from "../replay/explain.ts";
+import type { Run } from "../replay/run.ts";
 
 /** Where a row stands. */
 export interface Scene {
@@ -63,4 +65,10 @@ export function has(chapter: Chapter, event: string, reason?: string): boolean {
 /** The row of a chapter that says that the packet was dropped. */
 export function dropOf(chapter: Chapter): StoryRow | undefined {
   return rows(chapter).find(({ event }) => event === "drop");
+}
+
+/** Which of two hosts a CPU is of: A, which sends, or B; undefined of a device, and where there is but one host. */
+export function hostOf(cpu: number, { busyNs, peerCpus }: Run): "A" | "B" | undefined {
+  if (peerCpus === 0 || cpu === NONE) return undefined;
+  return cpu < busyNs.length - peerCpus ? "A" : "B";
 }

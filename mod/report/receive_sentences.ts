@@ -5,7 +5,8 @@
  */
 
 import type { StoryRow } from "../replay/explain.ts";
-import { by, capital, dropOf, has, plural, rows, type Scene, type Sentence } from "./phrases.ts";
+import { decryptedByNic, isDecapsulatedByNic } from "./offload_sentences.ts";
+import { by, capital, dropOf, has, hostOf, plural, rows, type Scene, type Sentence } from "./phrases.ts";
 
 /** Drops before the bytes of a packet are looked at. */
 const BEFORE_DECRYPTION: ReadonlySet<string> = new Set(["no-state", "replay", "esp-short"]);
@@ -60,29 +61,45 @@ export const RECEIVE_SENTENCES: Readonly<Record<string, Sentence>> = {
 /** What GRO does with a packet of ESP; undefined where `scene` is of another, or of what was in it. */
 export function espInGro(scene: Scene): string | undefined {
   const { chapters, run, record } = scene.life;
-  if (run.resolved.config.path !== "receive" || record.outcome === "bypass" || isClear(scene)) return undefined;
+  const { path } = run.resolved.config;
+  const hasEspInput = path === "receive" || path === "host-to-host";
+  if (!hasEspInput || record.outcome === "bypass" || isClear(scene)) return undefined;
   const next = chapters[chapters.indexOf(scene.chapter) + 1];
   return next?.stage === "esp-input"
     ? "GRO has a handler for ESP, which decrypts it in this poll (esp4_gro_receive, esp6_gro_receive)."
-    : "GRO passes it on at once: it is ESP (dev_gro_receive).";
+    : run.sa.encapsulation === null
+    ? "GRO passes it on at once: it is ESP (dev_gro_receive)."
+    : "GRO has no handler for ESP in UDP (udp_gro_receive).";
 }
 
 /** What opening does to bytes, by reason, where nothing is decrypted. */
 const OPENED: Readonly<Record<string, string>> = {
   "null": "pass the null cipher",
+  "null-sha1": "are authenticated with HMAC-SHA1-96 and pass the null cipher",
   "null-sha256": "are authenticated with HMAC-SHA256-128 and pass the null cipher",
+  "null-sha384": "are authenticated with HMAC-SHA384-192 and pass the null cipher",
+  "null-sha512": "are authenticated with HMAC-SHA512-256 and pass the null cipher",
+  "aes-gmac": "are authenticated with AES-GMAC and are clear",
 };
 
-/** ESP input has been there before. */
-function isClear({ life, chapter }: Scene): boolean {
-  return life.chapters.slice(0, life.chapters.indexOf(chapter)).some(({ stage }) => stage === "esp-input");
+/** ESP input has been there before, since a NIC received it last. */
+function isClear(scene: Scene): boolean {
+  const { life, chapter } = scene;
+  if (isDecapsulatedByNic(scene)) return true;
+  const before = life.chapters.slice(0, life.chapters.indexOf(chapter));
+  const received = before.findLastIndex(({ stage }) => stage === "driver-rx");
+  return before.slice(Math.max(0, received)).some(({ stage }) => stage === "esp-input");
 }
 
-function espInputVisit(_: StoryRow, { life, chapter }: Scene): string | string[] {
+function espInputVisit({ cpu }: StoryRow, scene: Scene): string | string[] {
+  const { life, chapter } = scene;
   const drop = dropOf(chapter);
   if (drop !== undefined && BEFORE_DECRYPTION.has(drop.reason.name)) return "ESP input looks for its SA (xfrm_input).";
-  const { spi } = life.run.sa;
+  const { sa, reverseSa = sa } = life.run;
+  const { spi } = hostOf(cpu, life.run) === "A" ? reverseSa : sa;
   const found = `The SA of SPI 0x${spi.toString(16)} is found; its sequence number has not come before (xfrm_input).`;
+  const byNic = decryptedByNic(scene);
+  if (byNic !== undefined) return [found, byNic];
   if (has(chapter, "tail")) return found;
   const { rx_cow } = life.run.resolved.config;
   const why = rx_cow === "always" ? "it is linear and not shared" : "nobody shares its bytes";

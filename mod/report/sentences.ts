@@ -17,11 +17,17 @@ import type { BufferShape, PacketLife, StoryRow } from "../replay/explain.ts";
 import { formatNumber } from "./columns.ts";
 import { NS_PER_US, PS_PER_NS, wireBytes } from "../ledger/units.ts";
 import { by, capital, copied, dropOf, has, plural, rows, type Scene, type Sentence } from "./phrases.ts";
+import { CRYPTO_SENTENCES } from "./crypto_sentences.ts";
+import { espLeftToNic, OFFLOAD_SENTENCES, xfrmLeftToNic } from "./offload_sentences.ts";
 import { espInGro, RECEIVE_SENTENCES } from "./receive_sentences.ts";
+import { TRANSMIT_SENTENCES } from "./transmit_sentences.ts";
 
 /** Sentences by "event reason", else by "event stage", else by "event". */
 const SENTENCES: Readonly<Record<string, Sentence>> = {
   ...RECEIVE_SENTENCES,
+  ...CRYPTO_SENTENCES,
+  ...TRANSMIT_SENTENCES,
+  ...OFFLOAD_SENTENCES,
 
   "arrive": ({ bytes, stage }, { chapter, life }) => {
     if (dropOf(chapter) !== undefined) return `Arrives: ${bytes} bytes.`;
@@ -48,16 +54,11 @@ const SENTENCES: Readonly<Record<string, Sentence>> = {
     return `The aggregate is cut ${when}: ${plural(shape?.gsoSegs ?? 0, "segment")} of at most ` +
       `${shape?.gsoSize ?? 0} payload bytes (${caller}, skb_segment).`;
   },
-  "visit esp-output": (_, { chapter, life, shape, after }) =>
-    dropOf(chapter) === undefined
-      ? `ESP under tx_tail=${life.run.resolved.config.tx_tail}: room for the trailer is needed ` +
-        `(${isLayer2(shape, after, life) ? "esp_xmit" : "esp_output"}).`
-      : "ESP takes a sequence number for it (esp_output).",
+  "visit esp-output": (_, scene) => espLeftToNic(scene) ?? espOutputVisit(scene),
   "visit ip-output": (_, { chapter, life }) =>
     has(chapter, "copy", "ip-fragment")
       ? `Too large for the MTU of ${life.run.resolved.config.mtu} and DF is not set: cut into fragments (ip_fragment).`
       : "No fragmentation; the neighbour's Ethernet header is pushed into the headroom (ip_finish_output2).",
-  "visit qdisc": qdiscVisit,
   "visit driver-tx": (_, { shape }) =>
     shape === undefined
       ? "The driver is asked to send it (ndo_start_xmit)."
@@ -100,17 +101,25 @@ const SENTENCES: Readonly<Record<string, Sentence>> = {
       ? `The list of skb ${skb} is taken apart: the packet with ${bytes} payload bytes goes on alone${by(reason)}.`
       : `It leaves the list of skb ${into} as skb ${skb}, ${bytes} payload bytes behind its own headers${by(reason)}.`,
   "seal": sealSentences,
-  "enqueue": ({ count, skb }) => `skb ${skb} waits in the queue, number ${count} of it (pfifo_enqueue).`,
-  "dequeue": ({ count, skb }) => `skb ${skb} leaves the queue, ${count} still wait (dequeue_skb).`,
-  "busy": ({ reason, skb }) => `The driver refuses skb ${skb}: ${reason.meaning}${by(reason)}.`,
-  "requeue": ({ skb }) => `skb ${skb} is put back and goes first next time (dev_requeue_skb).`,
   "drop": ({ reason }) => `Dropped: ${reason.meaning}${by(reason)}.`,
   "drop pmtu": ({ reason, bytes }, { life, shape }) =>
     `Dropped: ${whatIsTooLarge(shape, bytes)}, ${whatFits(life)}, DF is set; ICMP says so to the sender${by(reason)}.`,
+  "answer": ({ bytes, skb, reason }) =>
+    `An answer leaves NIC 0 in the clear, skb ${skb} with ${bytes} bytes: ${reason.meaning}${by(reason)}.`,
   "deliver": ({ reason }) => `${capital(reason.meaning)}${by(reason)}.`,
   "send": ({ bytes }) =>
     `The last bit is on the wire: ${bytes} bytes, ` +
     `${wireBytes(bytes)} with FCS, preamble and gap.`,
+  "send to-peer": ({ bytes }, { life }) =>
+    `The last bit is on the wire: ${bytes} bytes, ${
+      wireBytes(bytes)
+    } with FCS, preamble and gap; it reaches the other host ` +
+    `${life.run.resolved.config.link_delay_us} us later.`,
+  "send to-sender": ({ bytes }) =>
+    `The acknowledgment is on the wire back: ${bytes} bytes, ${wireBytes(bytes)} with FCS, preamble and gap.`,
+  "acknowledge": ({ reason }) => `The receiver acknowledges what it has: ${reason.meaning}${by(reason)}.`,
+  "retransmit": ({ bytes, reason }) =>
+    `${plural(bytes, "payload byte")} are sent again: ${reason.meaning}${by(reason)}.`,
 };
 
 /** What a row says, a sentence or a few. */
@@ -183,7 +192,16 @@ function mtuTest(life: PacketLife, shape: BufferShape | undefined): string {
   return `MTU: ${shape.bytes} bytes, ${limit}${but} (ip_exceeds_mtu).`;
 }
 
-function xfrmVisit(_: StoryRow, { life, chapter, shape, after }: Scene): string[] {
+function espOutputVisit({ chapter, life, shape, after }: Scene): string {
+  if (dropOf(chapter) !== undefined) return "ESP takes a sequence number for it (esp_output).";
+  const caller = isLayer2(shape, after, life) ? "esp_xmit" : "esp_output";
+  return `ESP under tx_tail=${life.run.resolved.config.tx_tail}: room for the trailer is needed (${caller}).`;
+}
+
+function xfrmVisit(_: StoryRow, scene: Scene): string | string[] {
+  const { life, chapter, shape, after } = scene;
+  const left = xfrmLeftToNic(scene);
+  if (left !== undefined) return left;
   const { headroomNeeded } = life.lengths;
   const room = shape === undefined || has(chapter, "copy", "expand-head")
     ? `${headroomNeeded} bytes are needed, so the head is replaced`
@@ -203,13 +221,9 @@ function wasPushed(shape: BufferShape | undefined, after: BufferShape | undefine
 function leftToLayer2({ run }: PacketLife, { gsoSize, gsoSegs }: BufferShape): string {
   const headers = run.sa.mode === "tunnel" ? "Outer IP header and dummy ESP header are" : "A dummy ESP header is";
   const numbers = gsoSize > 0 ? `${plural(gsoSegs, "sequence number")} reserved` : "a sequence number taken";
-  return `${headers} pushed, ${numbers}; trailer and encryption are left to layer 2 (xfrm_dev_offload_ok).`;
-}
-
-function qdiscVisit(_: StoryRow, { chapter }: Scene): string {
-  if (has(chapter, "enqueue")) return "Others wait or a run goes on: it has to queue (__dev_xmit_skb).";
-  if (dropOf(chapter) !== undefined) return "Others wait or a run goes on (__dev_xmit_skb).";
-  return "The queue is empty: bypassed, straight to the driver (__dev_xmit_skb).";
+  return `${headers} pushed, ${numbers}; trailer and encryption are left to ${
+    run.resolved.config.offload === "none" ? "layer 2" : "layer 2 and the NIC"
+  } (xfrm_dev_offload_ok).`;
 }
 
 function whyFragment(shape: BufferShape | undefined, maxFrags: number): string {
@@ -239,23 +253,27 @@ function whatIsTooLarge(shape: BufferShape | undefined, bytes: number): string {
   return `${shape?.bytes ?? bytes} bytes`;
 }
 
-function sealSentences({ bytes, count, reason }: StoryRow, { life, shape, after, chapter }: Scene): string[] {
+function sealSentences({ bytes, count, reason, stage }: StoryRow, { life, shape, after, chapter }: Scene): string[] {
   const { headerBytes, icvBytes } = life.lengths;
-  const { mode, ivBytes } = life.run.sa;
+  const { mode, ivBytes, encapsulation } = life.run.sa;
   const headroom = shape === undefined || after === undefined
     ? ""
     : `, headroom ${shape.headroom} to ${after.headroom}`;
-  const pushed = ivBytes > 0 ? "SPI, sequence number and IV" : "SPI and sequence number";
+  const esp = ivBytes > 0 ? "SPI, sequence number and IV" : "SPI and sequence number";
+  const pushed = encapsulation === null ? esp : `UDP header, ${esp}`;
   const where = has(chapter, "copy", "null-cipher") ? "into a new page" : "in place";
   const icv = icvBytes > 0 ? `ICV of ${icvBytes}` : "no ICV";
   const outer = mode === "tunnel" ? "Outer IP header, " : "";
+  const sealed = `${bytes} bytes ${SEALED[reason.name] ?? "are encrypted"} ${where}, ${icv}: ${
+    plural(count, "scatterlist entry")
+  } (crypto_aead_encrypt).`;
+  // Of asynchronous crypto the headers were there before.
+  if (stage === "crypto") return [sealed];
   return [
     isLayer2(shape, after, life)
       ? `${pushed} go into the ESP header that is there, the length into the IP header (esp_xmit).`
       : `${outer}${pushed} are pushed: ${headerBytes} bytes${headroom} (esp_output).`,
-    `${bytes} bytes ${SEALED[reason.name] ?? "are encrypted"} ${where}, ${icv}: ${
-      plural(count, "scatterlist entry")
-    } (crypto_aead_encrypt).`,
+    sealed,
   ];
 }
 
@@ -264,10 +282,14 @@ function isLayer2(shape: BufferShape | undefined, after: BufferShape | undefined
   return run.resolved.config.gso === "l2" && shape !== undefined && after !== undefined && !wasPushed(shape, after);
 }
 
-/** What sealing does to bytes, by reason, where it does not encrypt. */
+/** What sealing does to bytes, by reason, where it does not encrypt them. */
 const SEALED: Readonly<Record<string, string>> = {
   "null": "pass the null cipher",
+  "null-sha1": "pass the null cipher and are authenticated with HMAC-SHA1-96",
   "null-sha256": "pass the null cipher and are authenticated with HMAC-SHA256-128",
+  "null-sha384": "pass the null cipher and are authenticated with HMAC-SHA384-192",
+  "null-sha512": "pass the null cipher and are authenticated with HMAC-SHA512-256",
+  "aes-gmac": "stay clear and are authenticated with AES-GMAC",
 };
 
 /** What became of the packet, with what it cost: the last line of a story, and the only one where nothing happened to it. */

@@ -22,10 +22,19 @@ export const SERIES_COLUMNS: readonly Column<SeriesInterval>[] = [
   { name: "tx_busy", decimals: 0, value: (row) => row.txBusy },
   { name: "requeues", decimals: 0, value: (row) => row.requeues },
   { name: "qdisc_packets", decimals: 0, value: (row) => row.qdiscPackets },
-  { name: "crypto_queue_packets", decimals: 0, value: () => undefined },
-  { name: "net_cpu_percent", decimals: 2, value: (row) => 100 * row.busyPs / (PS_PER_NS * lengthNs(row)) },
-  { name: "crypto_cpu_percent", decimals: 2, value: () => undefined },
+  { name: "crypto_queue_packets", decimals: 0, value: (row) => row.cryptoQueuePackets },
+  { name: "net_cpu_percent", decimals: 2, value: (row) => percent(row, row.netBusyPs) },
+  {
+    name: "crypto_cpu_percent",
+    decimals: 2,
+    value: (row) => row.hasCryptoCpus ? percent(row, row.cryptoBusyPs) : undefined,
+  },
 ];
+
+/** Of the busiest CPU. */
+function percent(row: SeriesInterval, busyPs: number): number {
+  return 100 * busyPs / (PS_PER_NS * lengthNs(row));
+}
 
 function lengthNs(row: SeriesInterval): number {
   return row.endNs - row.startNs;

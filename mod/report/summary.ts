@@ -10,7 +10,10 @@
 import { REASON, STAGE } from "../ledger/schema.ts";
 import type { Run } from "../replay/run.ts";
 import { VERSION } from "../version.ts";
+import { limitsOf } from "./bottleneck.ts";
+import { busiestNs, hostLoads } from "./host_loads.ts";
 import type { Column } from "./columns.ts";
+import { durationNs, goodputGbps, wireGbps } from "./rates.ts";
 import { NS_PER_MS, NS_PER_US } from "../ledger/units.ts";
 
 /** A run and its number among those of one command, from 1. */
@@ -20,9 +23,6 @@ export interface NumberedRun {
   /** The run. */
   readonly run: Run;
 }
-
-/** Below this many packets a rate means nothing. */
-const PACKETS_FOR_A_RATE = 2;
 
 /** All columns of `summary.csv`. */
 export const SUMMARY_COLUMNS: readonly Column<NumberedRun>[] = [
@@ -50,28 +50,28 @@ export const SUMMARY_COLUMNS: readonly Column<NumberedRun>[] = [
   number("checksum_bytes", 0, (run) => run.tally.sum({ event: "checksum" }).bytes),
   number("crypto_ops", 0, (run) => run.tally.sum({ event: "seal" }).rows + run.tally.sum({ event: "open" }).rows),
   number("crypto_bytes", 0, (run) => run.tally.sum({ event: "seal" }).bytes + run.tally.sum({ event: "open" }).bytes),
-  number("tx_busy", 0, (run) => run.tally.sum({ event: "busy" }).rows),
+  number("tx_busy", 0, (run) => run.tally.sum({ event: "busy" }).count),
   number("requeues", 0, (run) => run.tally.sum({ event: "requeue" }).rows),
   number("queue_max", 0, (run) => run.delivery.queueMax),
   number("drops", 0, (run) => run.tally.sum({ event: "drop" }).count),
   number("reordered", 0, (run) => run.delivery.reordered),
   number("duration_ms", 6, (run) => scaled(durationNs(run), NS_PER_MS)),
-  number("wire_gbps", 4, (run) => gbps(run, linkBytes(run))),
-  number("goodput_gbps", 4, (run) => gbps(run, goodputBytes(run))),
+  number("wire_gbps", 4, wireGbps),
+  number("goodput_gbps", 4, goodputGbps),
   number("goodput_gbps_low", 4, notBuilt),
   number("goodput_gbps_high", 4, notBuilt),
   number("cpu_percent", 2, (run) => percent(Math.max(...run.busyNs), run.elapsedNs)),
   number("cpus_busy", 4, (run) => ratio(busyNs(run), run.elapsedNs)),
-  number("tx_cpu_percent", 2, notBuilt),
-  number("rx_cpu_percent", 2, notBuilt),
-  number("crypto_cpu_percent", 2, notBuilt),
+  number("tx_cpu_percent", 2, (run) => busiestPercent(run, "tx")),
+  number("rx_cpu_percent", 2, (run) => busiestPercent(run, "rx")),
+  number("crypto_cpu_percent", 2, cryptoCpuPercent),
   number("cycles_per_packet", 1, (run) => ratio(busyNs(run) * run.profile.clock_ghz, packetsIn(run))),
   number("ns_per_byte", 4, (run) => ratio(busyNs(run), payloadBytes(run))),
   number("latency_p50_us", 3, (run) => scaled(run.delivery.latency.percentile(50), NS_PER_US)),
   number("latency_p99_us", 3, (run) => scaled(run.delivery.latency.percentile(99), NS_PER_US)),
-  text("bottleneck", bottleneck),
-  text("next_bottleneck", notBuilt),
-  number("next_gbps", 4, notBuilt),
+  text("bottleneck", (run) => limitsOf(run)?.first),
+  text("next_bottleneck", (run) => limitsOf(run)?.next?.name),
+  number("next_gbps", 4, (run) => limitsOf(run)?.next?.gbps),
   text("profile", (run) => run.profile.name),
   number("seed", 0, (run) => run.resolved.config.seed),
   text("version", () => VERSION),
@@ -81,6 +81,8 @@ export const SUMMARY_COLUMNS: readonly Column<NumberedRun>[] = [
   number("tap_plain", 0, (run) => tapped(run, REASON.tapPlain)),
   number("ignored", 0, (run) => run.tally.sum({ event: "arrive", reason: REASON.ignored }).count),
   number("bypassed", 0, (run) => run.tally.sum({ event: "arrive", reason: REASON.bypass }).count),
+  number("reorder_depth_max", 0, (run) => run.delivery.reorderDepthMax),
+  number("retransmits", 0, (run) => run.peerCpus === 0 ? undefined : run.tally.sum({ event: "retransmit" }).rows),
 ];
 
 /** The columns that a person looks at first, for tables in a terminal. */
@@ -106,6 +108,12 @@ function text(name: string, value: (run: Run) => string | undefined): Column<Num
 
 function number(name: string, decimals: number, value: (run: Run) => number | undefined): Column<NumberedRun> {
   return { name, decimals, value: ({ run }) => value(run) };
+}
+
+/** Of the busiest CPU set apart for crypto. */
+function cryptoCpuPercent(run: Run): number | undefined {
+  const cryptoNs = hostLoads(run).flatMap((host) => host.cryptoNs);
+  return cryptoNs.length === 0 ? undefined : percent(Math.max(...cryptoNs), run.elapsedNs);
 }
 
 function notBuilt(): undefined {
@@ -157,33 +165,17 @@ function madeWritable(run: Run): number {
 
 /** Buffers of a kind that taps see; nothing where taps are not modelled. */
 function tapped(run: Run, reason: number): number | undefined {
-  return isReceiver(run) ? run.tally.sum({ event: "tap", reason }).rows : undefined;
+  return isReceiver(run) || run.peerCpus > 0 ? run.tally.sum({ event: "tap", reason }).rows : undefined;
 }
 
-/** What took the link that counts: that of NIC 1, of a receiver that sends nothing on that of NIC 0. */
-function linkBytes({ delivery }: Run): number {
-  return delivery.frames > 0 ? delivery.wireBytes : delivery.arrivedWireBytes;
-}
-
-/** Payload sent by NIC 1, or delivered to sockets. */
-function goodputBytes({ tally }: Run): number {
-  return tally.sum({ event: "send" }).payloadBytes +
-    tally.sum({ event: "deliver", reason: REASON.toSocket }).payloadBytes;
+/** The busiest CPU of one of two hosts. */
+function busiestPercent(run: Run, host: "tx" | "rx"): number | undefined {
+  const ns = busiestNs(run, host);
+  return ns === undefined ? undefined : percent(ns, run.elapsedNs);
 }
 
 function busyNs(run: Run): number {
   return run.busyNs.reduce((sum, ns) => sum + ns, 0);
-}
-
-/** First arrival to last bit out, or last payload at its socket; undefined when nothing came out. */
-function durationNs(run: Run): number | undefined {
-  const { firstArrivalNs, lastSendNs, frames, delivered } = run.delivery;
-  return frames + delivered === 0 ? undefined : lastSendNs - firstArrivalNs;
-}
-
-function gbps(run: Run, bytes: number): number | undefined {
-  if (run.delivery.frames + run.delivery.delivered < PACKETS_FOR_A_RATE) return undefined;
-  return ratio(bytes * 8, durationNs(run));
 }
 
 function ratio(part: number, whole: number | undefined): number | undefined {
@@ -197,17 +189,4 @@ function percent(part: number, whole: number): number | undefined {
 
 function scaled(value: number | undefined, unit: number): number | undefined {
   return value === undefined ? undefined : value / unit;
-}
-
-/**
- * The resource with the highest utilisation: the networking CPU or the link; the traffic itself where an open-loop pace
- * found room for every frame.
- */
-function bottleneck(run: Run): string | undefined {
-  const isOpenLoop = run.resolved.config.pace !== "max";
-  if (isOpenLoop && run.tally.sum({ event: "drop", reason: REASON.rxRingFull }).rows === 0) return "traffic";
-  const link = gbps(run, linkBytes(run));
-  const cpu = ratio(Math.max(...run.busyNs), run.elapsedNs);
-  if (link === undefined || cpu === undefined) return undefined;
-  return cpu >= link / run.resolved.config.link_gbps ? "net-cpu" : "link";
 }

@@ -299,3 +299,112 @@ Deno.test("Cpu takes many empty steps as long as one in a thousand does somethin
   machine.run();
   assertEquals(steps, 10_000);
 });
+
+Deno.test("Cpu serves a softirq that raises itself again behind those that were pending with it", () => {
+  const machine = new Machine();
+  const { cpu, log } = machine;
+  let transmissions = 0;
+  machine.onSoftirq(SOFTIRQ.netRx, () => {
+    log.push("rx");
+    machine.spend(1000);
+  });
+  cpu.onSoftirq(SOFTIRQ.netTx, {
+    step(): boolean {
+      log.push("tx");
+      machine.spend(1000);
+      transmissions += 1;
+      if (transmissions < 3) cpu.raise(SOFTIRQ.netTx, cpu.nowNs);
+      return false;
+    },
+  });
+  cpu.raise(SOFTIRQ.netRx, 0);
+  cpu.raise(SOFTIRQ.netTx, 0);
+  machine.run();
+  assertEquals(log, ["tx", "rx", "tx", "tx"]);
+});
+
+Deno.test("Cpu lets processes and kworkers take turns when no softirq is pending, and ksoftirqd run last", () => {
+  const machine = new Machine();
+  const { cpu, log } = machine;
+  const thread = (name: string, number: number, turns: number): void => {
+    let turn = 0;
+    cpu.onSoftirq(number, {
+      step(): boolean {
+        log.push(name);
+        machine.spend(1000);
+        turn += 1;
+        if (turn < turns) cpu.raise(number, cpu.nowNs);
+        if (name === "worker" && turn === 1) cpu.raise(SOFTIRQ.netRx, cpu.nowNs);
+        return false;
+      },
+    });
+    cpu.raise(number, 0);
+  };
+  machine.onSoftirq(SOFTIRQ.netRx, () => void log.push("rx"));
+  thread("ksoftirqd", SOFTIRQ.ksoftirqd, 1);
+  thread("worker", SOFTIRQ.worker, 4);
+  thread("process", SOFTIRQ.process, 2);
+  machine.run();
+  assertEquals(log, ["process", "worker", "rx", "process", "worker", "worker", "worker", "ksoftirqd"]);
+});
+
+Deno.test("Cpu.isAlone is whether nothing waits but the step that runs", () => {
+  const machine = new Machine();
+  const { cpu } = machine;
+  const seen: boolean[] = [];
+  machine.onSoftirq(
+    SOFTIRQ.netTx,
+    () => seen.push(cpu.isAlone),
+    () => {
+      cpu.raise(SOFTIRQ.netRx, cpu.nowNs);
+      seen.push(cpu.isAlone);
+    },
+  );
+  machine.onSoftirq(SOFTIRQ.netRx, () => {
+    cpu.begin({ step: () => false });
+    seen.push(cpu.isAlone);
+  });
+  cpu.raise(SOFTIRQ.netTx, 0);
+  machine.run();
+  assertEquals(seen, [true, false, false]);
+});
+
+Deno.test("Cpu shares its time between threads and softirqs that have gone on for 2 ms, as with ksoftirqd", () => {
+  const machine = new Machine();
+  const { cpu } = machine;
+  const startsNs: number[] = [];
+  cpu.onSoftirq(SOFTIRQ.netRx, {
+    step(): boolean {
+      machine.spend(500_000_000);
+      if (cpu.nowNs < 10_000_000) cpu.raise(SOFTIRQ.netRx, cpu.nowNs);
+      return false;
+    },
+  });
+  cpu.onSoftirq(SOFTIRQ.worker, {
+    step(): boolean {
+      startsNs.push(cpu.nowNs);
+      machine.spend(1_000_000_000);
+      if (startsNs.length < 5) cpu.raise(SOFTIRQ.worker, cpu.nowNs);
+      return false;
+    },
+  });
+  cpu.raise(SOFTIRQ.worker, 0);
+  cpu.raise(SOFTIRQ.netRx, 0);
+  machine.run();
+  // 2 ms of softirqs, then as much for the worker; then in turns of 1 ms, the shorter softirq two at a time.
+  assertEquals(startsNs.map((ns) => ns / 1e6), [2, 3, 4.5, 6.5, 8.5]);
+});
+
+Deno.test("Cpu.onSoftirq() takes several handlers of one softirq: each has its turn when it is raised", () => {
+  const machine = new Machine();
+  const { cpu, log } = machine;
+  for (const name of ["first", "second", "third"]) {
+    machine.onSoftirq(SOFTIRQ.tasklet, () => void log.push(name), () => void log.push(`${name} again`));
+  }
+  cpu.raise(SOFTIRQ.tasklet, 5);
+  machine.engine.run();
+  cpu.raise(SOFTIRQ.tasklet, 5);
+  machine.engine.run();
+  const once = ["first", "second", "third"].flatMap((name) => [name, `${name} again`]);
+  assertEquals(log, [...once, ...once]);
+});

@@ -60,6 +60,7 @@ export function pskbCopy(skbs: SkbMemory, skb: Skb): Skb {
   twin.head.fragList = skb.head.fragList;
   for (let member = skb.head.fragList; member !== null; member = member.next) member.users += 1;
   twin.head.hasSharedFrag = skb.head.hasSharedFrag;
+  if (skb.nrFrags > 0) twin.head.sharesPages = skb.head.sharesPages = true;
   twin.len = skb.len;
   twin.dataLen = skb.dataLen;
   copyPacketState(skb, twin);

@@ -18,11 +18,12 @@ export const MISSING_BYTE = 0x5a;
 
 /** A frame in receive buffers, with what the hardware knows about it. */
 export class RxFrame {
-  /** Captured packets that it carries, as in `Skb`, here and in the next four fields. */
+  /** Captured packets that it carries, as in `Skb`, here and in the next five fields. */
   packet = NONE;
   members: number[] | null = null;
   memberEnds: number[] | null = null;
   isContinued = false;
+  isKept = false;
   payloadBytes = 0;
   /** Frame length, Ethernet header included. */
   bytes = 0;
@@ -34,6 +35,8 @@ export class RxFrame {
   checksumGood = false;
   /** Its ESP was left in the clear, as in `Skb`. */
   leftClear = false;
+  /** What the NIC has done of its ESP, as in `Skb`. */
+  rxEsp = 0;
   /** Payload bytes per segment of a super-packet, as the device says in front of it (virtio_net_hdr); 0 of any other. */
   gsoSize = 0;
   /** Segments of a super-packet; 0 of any other frame. */
@@ -67,6 +70,14 @@ export function writeFrame(
   }
 }
 
+/** Reads a frame in receive buffers, which stay as they are, to the start of `into`. */
+export function readRxFrame(memory: Memory, { buffers, bufferBytes, bytes }: RxFrame, into: Uint8Array): void {
+  buffers.forEach(({ at }, i) => {
+    const offset = i * bufferBytes;
+    into.set(memory.u8.subarray(at, at + Math.min(bufferBytes, bytes - offset)), offset);
+  });
+}
+
 /** Gives the receive buffers of a frame back that nobody received. */
 export function releaseFrame(memory: Memory, frame: RxFrame): void {
   for (const buffer of frame.buffers) memory.put(buffer);
@@ -89,20 +100,30 @@ export function placeInHead(memory: Memory, frame: RxFrame, skb: Skb): void {
   skb.len += frame.bytes;
 }
 
+const NO_PIECES: readonly number[] = [];
+
 /**
  * Puts the first `headBytes` bytes of the frame behind the linear data of `skb`, and the others into page fragments of
- * `pieceBytes` bytes, the last one shorter, each in a page of its own: what a NIC does that was given pages to write to. No
- * CPU copies, as above. Gives the receive buffers back.
+ * `pieceBytes` bytes, the last one shorter, each in a page of its own: what a NIC does that was given pages to write to. The
+ * first fragments may have other sizes, `firstPieces`, each above 0. No CPU copies, as above. Gives the receive buffers back.
  */
-export function placeInPages(memory: Memory, frame: RxFrame, skb: Skb, headBytes: number, pieceBytes: number): void {
+export function placeInPages(
+  memory: Memory,
+  frame: RxFrame,
+  skb: Skb,
+  headBytes: number,
+  pieceBytes: number,
+  firstPieces: readonly number[] = NO_PIECES,
+): void {
   copyOfFrame(memory, frame, 0, headBytes, skb.head.at + skb.tail);
   skb.tail += headBytes;
   skb.len += headBytes;
-  for (let at = headBytes; at < frame.bytes; at += pieceBytes) {
-    const bytes = Math.min(pieceBytes, frame.bytes - at);
+  for (let at = headBytes, piece = 0; at < frame.bytes; piece++) {
+    const bytes = Math.min(firstPieces[piece] ?? pieceBytes, frame.bytes - at);
     const page = memory.allocate(bytes);
     copyOfFrame(memory, frame, at, bytes, page.at);
     addFrag(skb, page, 0, bytes);
+    at += bytes;
   }
   for (const buffer of frame.buffers) memory.put(buffer);
 }
@@ -116,6 +137,11 @@ function copyOfFrame(memory: Memory, frame: RxFrame, from: number, bytes: number
     memory.move(buffer.at + inBuffer, to + done, size);
     done += size;
   }
+}
+
+/** A device moves what lies from `from` to `end` in a frame in its own memory, to `to`: no event. */
+export function moveInFrame(frame: Uint8Array, to: number, from: number, end: number): void {
+  frame.copyWithin(to, from, end);
 }
 
 /** Reads the whole packet of `skb` to the start of `into`; returns its length. */

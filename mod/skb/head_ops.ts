@@ -107,7 +107,9 @@ function moveSharedInfo(skbs: SkbMemory, old: HeadBuffer, head: HeadBuffer, shar
   head.gsoFixedId = old.gsoFixedId;
   head.hasSharedFrag = old.hasSharedFrag;
   head.fragList = old.fragList;
+  head.sharesPages = old.sharesPages;
   if (shared) {
+    if (old.frags.length > 0) head.sharesPages = old.sharesPages = true;
     for (const frag of old.frags) head.frags.push(skbs.refFrag(frag));
     for (let member = old.fragList; member !== null; member = member.next) member.users += 1;
     return;

@@ -4,7 +4,8 @@
  * A captured packet and a buffer are not the same thing: GRO joins packets, segmentation cuts super-packets of the capture,
  * and re-cut traffic (`oversize=mss`) holds the end of one packet and the start of the next in one frame. Payload keeps its
  * order on all these ways, so a buffer knows its packets in order and where each of them ends (`Skb.members`,
- * `Skb.memberEnds`). A packet counts once: in the buffer that holds its last byte, and there with all of its payload.
+ * `Skb.memberEnds`). A packet counts once: in the buffer that holds its last byte, and there with all of its payload. Bytes that
+ * are sent again if they are lost count nowhere on their way (`isKept`): their packets end where the receiver has them in order.
  *
  * ```ts
  * joinMembers(aggregate, skb, 1448, 1448); // GRO: 1448 bytes of payload behind 1448
@@ -24,11 +25,16 @@ export interface Carrier {
   members: number[] | null;
   memberEnds: number[] | null;
   isContinued: boolean;
+  isKept: boolean;
   payloadBytes: number;
 }
 
-/** Captured packets that end in `skb`: none in all but the last segment or fragment of one. */
+/**
+ * Captured packets that end in `skb`: none in all but the last segment or fragment of one, and none at all where the sender
+ * keeps the bytes to send them again.
+ */
 export function packetsIn(skb: Carrier): number {
+  if (skb.isKept) return 0;
   const packets = skb.members === null ? (skb.packet === NONE ? 0 : 1) : skb.members.length;
   return skb.isContinued ? packets - 1 : packets;
 }
@@ -53,6 +59,8 @@ export function payloadLength(skb: Carrier): number {
 
 /** Notes that the `bytes` payload bytes of `skb` are appended to the `aggregateBytes` payload bytes of `aggregate`. */
 export function joinMembers(aggregate: Carrier, skb: Carrier, aggregateBytes: number, bytes: number): void {
+  if (carriesNone(skb)) return;
+  if (carriesNone(aggregate)) return inheritBehind(aggregate, skb, aggregateBytes);
   aggregate.members ??= [aggregate.packet];
   aggregate.memberEnds ??= [aggregateBytes];
   if (skb.members === null || skb.memberEnds === null) {
@@ -65,6 +73,17 @@ export function joinMembers(aggregate: Carrier, skb: Carrier, aggregateBytes: nu
   aggregate.isContinued = skb.isContinued;
   aggregate.payloadBytes += skb.payloadBytes;
   aggregate.packet = NONE;
+}
+
+/** It names no captured packet: a fragment of one that counts in its last fragment. */
+function carriesNone({ packet, members }: Carrier): boolean {
+  return packet === NONE && members === null;
+}
+
+/** `to` carries what `from` carries, behind `bytes` bytes of the first of them. */
+function inheritBehind(to: Carrier, from: Carrier, bytes: number): void {
+  inheritMembers(to, from);
+  to.memberEnds = from.memberEnds?.map((end) => end + bytes) ?? null;
 }
 
 function append({ members, memberEnds, isContinued }: Carrier, packet: number, end: number): void {
@@ -83,6 +102,7 @@ export function inheritMembers(to: Carrier, from: Carrier): void {
   to.members = from.members;
   to.memberEnds = from.memberEnds;
   to.isContinued = from.isContinued;
+  to.isKept = from.isKept;
   to.payloadBytes = from.payloadBytes;
 }
 
@@ -109,7 +129,9 @@ export class MemberShare {
     while (last < this.#count - 1 && this.#endOf(last) < end) last += 1;
     segment.isContinued = this.#endOf(last) > end || (head.isContinued && last === this.#count - 1);
     this.#name(segment, this.#first, last, offset, end, isAggregate);
+    segment.isKept = head.isKept;
     segment.payloadBytes = 0;
+    if (head.isKept) return;
     for (let i = this.#first; i <= (segment.isContinued ? last - 1 : last); i++) {
       segment.payloadBytes += payloadAt(head, i);
     }

@@ -29,6 +29,18 @@ import type { Block } from "./memory.ts";
 /** What is known about a packet's checksum (`skb->ip_summed`). */
 export const CHECKSUM = { none: 0, unnecessary: 1, complete: 2, partial: 3 } as const;
 
+/** What the NIC that received a packet has done of its ESP (`xfrm_offload.flags`, `status`). */
+export const RX_ESP = {
+  /** Nothing: it is in the clear, or for the stack to open. */
+  none: 0,
+  /** It is decrypted, its headers and trailer are still there (CRYPTO_DONE, CRYPTO_SUCCESS). */
+  decrypted: 1,
+  /** Its ICV is wrong (CRYPTO_DONE, CRYPTO_TUNNEL_ESP_AUTH_FAILED). */
+  failed: 2,
+  /** It came as ESP and is a clear packet now (packet offload). */
+  decapsulated: 3,
+} as const;
+
 /** What an aggregate has to be cut into (`skb_shinfo(skb)->gso_type`); `fragList`: UDP packets chained whole. */
 export const GSO_TYPE = { none: 0, tcpV4: 1, tcpV6: 2, udpL4: 3, fragList: 4 } as const;
 
@@ -65,6 +77,8 @@ export class HeadBuffer {
   gsoFixedId = false;
   /** Somebody outside may write to the pages of the fragments: a file's (SKBFL_SHARED_FRAG; SKBTX_SHARED_FRAG in 4.4). */
   hasSharedFrag = false;
+  /** Another head has, or had, the same fragments: this one is private, its pages may not be. */
+  sharesPages = false;
 
   constructor(
     readonly block: Block,
@@ -88,6 +102,23 @@ export interface SkbOwner {
   release(skb: Skb): void;
 }
 
+/**
+ * ESP that is left to the device, under an SA that it knows (`sec_path` and `xfrm_offload` of a packet on its way to the driver).
+ * All lengths are those of frames, Ethernet header included.
+ */
+export interface DeviceEsp {
+  /** Length on the wire of what the device makes of the frame of `bytes` bytes whose headers lie at `at` in `u8`. */
+  wireFrameBytes(u8: Uint8Array, at: number, bytes: number): number;
+  /** How many bytes of that frame it encrypts. */
+  sealedBytes(u8: Uint8Array, at: number, bytes: number): number;
+  /** Where, in the frame at the start of `u8`, the IP header lies that the frames of an aggregate count in. */
+  ipOffset(u8: Uint8Array): number;
+  /** Where, in the frame of `bytes` bytes at the start of `u8`, the bytes end that a transport checksum covers. */
+  clearEnd(u8: Uint8Array, bytes: number): number;
+  /** Makes the frame of the wire out of the `index`-th of `skb`, `bytes` bytes at the start of `u8`; returns its length. */
+  finish(skb: Skb, u8: Uint8Array, bytes: number, index: number): number;
+}
+
 /** A socket buffer. Made and freed by `SkbMemory`; bytes are moved by the operations of this folder only. */
 export class Skb {
   data = 0;
@@ -108,8 +139,14 @@ export class Skb {
   checksumOffset = 0;
   /** Next header that ESP protects, on a packet whose ESP is left to layer 2 (xfrm_offload.proto); else 0. */
   espProtocol = 0;
+  /** Upper half of its extended ESP sequence number, which is not in the packet (xfrm_offload.seq.hi, XFRM_SKB_CB.seq). */
+  espSequenceHigh = 0;
   /** Its ESP was left in the clear, because nobody looks at the bytes: there is nothing to decrypt. */
   leftClear = false;
+  /** What the device still does to its packets, which ESP output has left to it; null: nothing. */
+  deviceEsp: DeviceEsp | null = null;
+  /** One of {@linkcode RX_ESP}. */
+  rxEsp: number = RX_ESP.none;
   /** Next buffer in a list (frag_list, segments, queues). */
   next: Skb | null = null;
   /** The socket that waits for it to be freed. */
@@ -125,12 +162,18 @@ export class Skb {
   memberEnds: number[] | null = null;
   /** The last captured packet goes on in a later buffer, and counts there. */
   isContinued = false;
+  /** Its sender keeps the bytes and sends them again if they are lost: no captured packet ends in it. */
+  isKept = false;
   /** L4 payload bytes of the captured packets that end in this buffer, those in earlier buffers included. */
   payloadBytes = 0;
   /** Number of the L4 flow. */
   flow = NONE;
   /** Receive hash of the flow (`skb->hash`). */
   hash = 0;
+  /** What a queue with bands puts it into one by, 0 to 15 (`skb->priority`). */
+  priority = 0;
+  /** When it was put into a queue that measures how long packets wait (codel_skb_cb). */
+  queuedNs = 0;
 
   constructor(
     readonly id: number,

@@ -34,6 +34,18 @@ export interface SkbMemoryOptions {
   readonly buildFrags?: number;
   /** Order of the blocks of page-frag pools, from 0 to 3; 3 unless given. */
   readonly pageOrder?: number;
+  /** Where its buffers get their numbers; a count of its own unless given. */
+  readonly numbers?: SkbNumbers;
+}
+
+/** Numbers of buffers, in the order in which they are made: one count for all machines of a run. */
+export class SkbNumbers {
+  #next = 0;
+
+  /** The next number. */
+  next(): number {
+    return this.#next++;
+  }
 }
 
 /** The allocator of socket buffers, and what their operations share: the bytes, the ledger, the era, the sizes. */
@@ -50,7 +62,7 @@ export class SkbMemory {
   readonly buildFrags: number;
   /** Order of the blocks of page-frag pools. */
   readonly pageOrder: number;
-  #nextId = 0;
+  readonly #numbers: SkbNumbers;
 
   /** Buffers over the blocks of `memory`, whose events go into `ledger`. */
   constructor(
@@ -63,6 +75,7 @@ export class SkbMemory {
     this.maxSkbFrags = this.geometry.maxSkbFrags;
     this.buildFrags = options.buildFrags ?? this.maxSkbFrags;
     this.pageOrder = options.pageOrder ?? DEFAULT_PAGE_ORDER;
+    this.#numbers = options.numbers ?? new SkbNumbers();
   }
 
   /** An empty skb with a kmalloc head for `bytes` and no headroom reserved (__alloc_skb). */
@@ -92,7 +105,7 @@ export class SkbMemory {
 
   /** A second sk_buff over the head of `skb`; the caller counts the reference (skb_clone). */
   cloneOf(skb: Skb): Skb {
-    const clone = new Skb(this.#nextId++, skb.head, skb.headFrag);
+    const clone = new Skb(this.#numbers.next(), skb.head, skb.headFrag);
     copyState(skb, clone);
     this.ledger.note(EVENT.clone, REASON.skbClone, skb, skb.len, 1, clone.id);
     return clone;
@@ -142,7 +155,7 @@ export class SkbMemory {
   }
 
   #make(head: HeadBuffer, headFrag: boolean, reason: number): Skb {
-    const skb = new Skb(this.#nextId++, head, headFrag);
+    const skb = new Skb(this.#numbers.next(), head, headFrag);
     this.ledger.write(EVENT.alloc, reason, NONE, skb.id, NONE, head.endOffset, 1, 0);
     return skb;
   }
@@ -173,8 +186,12 @@ export function copyHeaderState(from: Skb, to: Skb): void {
   to.ipSummed = from.ipSummed;
   to.checksumOffset = from.checksumOffset;
   to.espProtocol = from.espProtocol;
+  to.espSequenceHigh = from.espSequenceHigh;
   to.leftClear = from.leftClear;
+  to.deviceEsp = from.deviceEsp;
+  to.rxEsp = from.rxEsp;
   inheritMembers(to, from);
   to.flow = from.flow;
   to.hash = from.hash;
+  to.priority = from.priority;
 }

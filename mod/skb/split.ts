@@ -28,6 +28,7 @@ export function split(skbs: SkbMemory, skb: Skb, bytes: number): Skb {
   reserve(rest, skb.headroom);
   copyHeaderState(skb, rest);
   rest.head.hasSharedFrag = skb.head.hasSharedFrag;
+  rest.head.sharesPages = skb.head.sharesPages;
   if (linear > 0) moveLinear(skbs, skb, rest, linear);
   moveFrags(skbs, skb, rest, Math.max(0, bytes - skb.headlen));
   return rest;

@@ -34,6 +34,8 @@ const ALLOCATION_SLACK = 15;
 
 /** The buffers of one datagram after the other. */
 export interface DatagramLayout {
+  /** Largest packet that fits. */
+  readonly mtu: number;
   /** Bytes that the buffer asks for. */
   readonly allocBytes: number;
   /** Bytes in front of its IP header. */

@@ -123,6 +123,7 @@ function claim(host: Host, frame: RxFrame, skb: Skb): void {
   inheritMembers(skb, frame);
   skb.flow = frame.flow;
   skb.leftClear = frame.leftClear;
+  skb.rxEsp = frame.rxEsp;
   if (host.config.rx_hash === "on") skb.hash = frame.hash;
   visit(host, "driver-rx", skb);
 }

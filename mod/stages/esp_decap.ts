@@ -7,8 +7,7 @@
  * then pulls what is left in pages into the head where it fits (skb_condense). In tunnel mode the inner IP header becomes
  * linear, and the buffer private.
  *
- * Departures: options of an SA that change the inner header (noecn, decap-dscp) are at their defaults. The two bytes of the
- * trailer are read, not copied: no event. Headers that move within their buffer are no copy, as in the kernel recordings.
+ * Departures: the two bytes of the trailer are read, not copied: no event. Headers that move within their buffer are no copy, as in the kernel recordings.
  *
  * @module
  */
@@ -16,11 +15,12 @@
 import { ESP_TRAILER_BYTES } from "../esp/arithmetic.ts";
 import type { SecurityAssociation } from "../esp/sa.ts";
 import { writeTransportHeader } from "../esp/transport.ts";
+import { innerDsField } from "../esp/tunnel_header.ts";
 import { NONE, REASON } from "../ledger/schema.ts";
 import { moveMacHeader, pull, pushMovedHeader, unclone } from "../skb/head_ops.ts";
 import { mayPull, trim } from "../skb/paged_ops.ts";
 import { gather } from "../skb/scatterlist.ts";
-import type { Skb } from "../skb/skb.ts";
+import { CHECKSUM, type Skb } from "../skb/skb.ts";
 import { set16 } from "../wire/bytes.ts";
 import { ETHERTYPE_IPV4, ETHERTYPE_IPV6, OFFSET_TYPE } from "../wire/ethernet.ts";
 import * as ip from "../wire/ip.ts";
@@ -30,10 +30,6 @@ import * as ipv6 from "../wire/ipv6.ts";
 import { Ipv6Extensions } from "../wire/ipv6_extensions.ts";
 import { espHeaderBytes } from "./esp_transform.ts";
 import type { Host } from "./host.ts";
-
-const ECN_MASK = 0x03;
-const ECN_NOT_ECT = 0x00;
-const ECN_CE = 0x03;
 
 /** Takes ESP off packets whose data begin at their ESP header, one at a time. */
 export class EspDecap {
@@ -61,20 +57,23 @@ export class EspDecap {
 
   /** What `removeEsp()` has left becomes the packet that was protected. The reason to drop it, or NONE. */
   restore(skb: Skb, sa: SecurityAssociation): number {
-    if (sa.mode === "tunnel") return this.#restoreTunnelled(skb);
-    this.#restoreTransported(skb);
+    if (sa.mode === "tunnel") return this.#restoreTunnelled(skb, sa);
+    this.#restoreTransported(skb, sa.encapsulationBytes);
+    // A NAT has changed the addresses that the inner checksum was made of: it is not looked at (RFC 3948, section 3.1.2).
+    if (sa.encapsulation !== null) skb.ipSummed = CHECKSUM.unnecessary;
     return NONE;
   }
 
-  #restoreTunnelled(skb: Skb): number {
+  #restoreTunnelled(skb: Skb, { tunnelHeader }: SecurityAssociation): number {
     const { skbs } = this.host;
     const isIpv6 = this.nextHeader === PROTOCOL_IPV6;
     if (!isIpv6 && this.nextHeader !== PROTOCOL_IPIP) return REASON.notTunnelled;
     if (!mayPull(skbs, skb, isIpv6 ? ipv6.HEADER_BYTES : ipv4.HEADER_BYTES)) return REASON.notTunnelled;
     unclone(skbs, skb);
     const { u8 } = skbs.memory;
-    const outerField = ip.dsField(u8, skb.head.at + skb.networkHeader);
-    if ((outerField & ECN_MASK) === ECN_CE) markCongestion(u8, skb.dataAt, isIpv6);
+    const inside = ip.dsField(u8, skb.dataAt);
+    const field = innerDsField(inside, ip.dsField(u8, skb.head.at + skb.networkHeader), tunnelHeader);
+    if (field !== inside) changeDsField(u8, skb.dataAt, field);
     skb.networkHeader = skb.data;
     skb.transportHeader = skb.data;
     moveMacHeader(skbs, skb);
@@ -82,12 +81,12 @@ export class EspDecap {
     return NONE;
   }
 
-  /** The IP header moves over the ESP header, and says what it said before. */
-  #restoreTransported(skb: Skb): void {
+  /** The IP header moves over the ESP header, and over UDP between them, and says what it said before. */
+  #restoreTransported(skb: Skb, encapsulationBytes: number): void {
     const { skbs } = this.host;
     const { u8 } = skbs.memory;
     const protocolOffset = this.#protocolOffset(u8, skb);
-    pushMovedHeader(skbs, skb, skb.transportHeader - skb.networkHeader);
+    pushMovedHeader(skbs, skb, skb.transportHeader - encapsulationBytes - skb.networkHeader);
     writeTransportHeader(u8, skb.dataAt, protocolOffset, this.nextHeader, skb.len);
   }
 
@@ -100,10 +99,8 @@ export class EspDecap {
   }
 }
 
-/** The outer header has met congestion: an inner header that can say so does (IP_ECN_set_ce, IP6_ECN_set_ce). */
-function markCongestion(u8: Uint8Array, at: number, isIpv6: boolean): void {
-  const field = ip.dsField(u8, at);
-  if ((field & ECN_MASK) === ECN_NOT_ECT) return;
-  ip.setDsField(u8, at, field | ECN_CE);
-  if (!isIpv6) ipv4.writeHeaderChecksum(u8, at);
+/** What the outer header says about DSCP and congestion goes into the inner one. */
+function changeDsField(u8: Uint8Array, at: number, field: number): void {
+  ip.setDsField(u8, at, field);
+  if (!ip.isIpv6(u8, at)) ipv4.writeHeaderChecksum(u8, at);
 }

@@ -1,25 +1,25 @@
 /**
- * ESP's headers in front of a packet: outer IP header in tunnel mode, SPI, sequence number and IV.
+ * ESP's headers in front of a packet: outer IP header in tunnel mode, UDP header, SPI, sequence number and IV.
  *
  * xfrm4_tunnel_encap_add, xfrm6_tunnel_encap_add, xfrm4_transport_output, xfrm6_transport_output (net/xfrm/xfrm_output.c
  * of 6.1, net/ipv4/xfrm4_mode_*.c and net/ipv6/xfrm6_mode_*.c of 4.4), esp4_gso_encap. In transport mode the IP header, of
  * IPv6 with the extension headers that belong to it, moves to the front; that is no copy in this program's counts, as in
  * the kernel recordings.
  *
- * Departures: no UDP encapsulation; options of an SA that change the outer header (dscp, ecn, pmtudisc) are at their
- * defaults.
+ * Of an SA with UDP encapsulation (esp_output_udp_encap, esp6_output_udp_encap) a UDP header comes in between. Its checksum is
+ * that of `esp_transform.ts`: over IPv4 there is none.
  *
  * @module
  */
 
 import { ESP_HEADER_BYTES, outerHeaderBytes } from "../esp/arithmetic.ts";
-import { tunnelNextHeader, writeEspHeader, writeOuterHeader } from "../esp/framing.ts";
+import { outerDontFragment, sequenceHigh, tunnelNextHeader, writeEspHeader, writeOuterHeader } from "../esp/framing.ts";
 import type { SecurityAssociation } from "../esp/sa.ts";
 import { EspInsertion, writeTransportHeader } from "../esp/transport.ts";
+import { outerProtocol, writeUdpHeader } from "../esp/udp_encapsulation.ts";
 import { push, pushBehind } from "../skb/head_ops.ts";
 import type { Skb } from "../skb/skb.ts";
 import * as ip from "../wire/ip.ts";
-import { PROTOCOL_ESP } from "../wire/ip_protocol.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import type { Host } from "./host.ts";
 
@@ -31,11 +31,15 @@ export class EspEncap {
   nextHeader = 0;
 
   readonly #insertion = new EspInsertion();
-  readonly #espBytes: number;
+  /** Bytes of UDP header, SPI, sequence number and IV. */
+  readonly #pushedBytes: number;
+  /** What follows the IP header. */
+  readonly #protocol: number;
   #outerId = 0;
 
   constructor(readonly host: Host, readonly sa: SecurityAssociation) {
-    this.#espBytes = ESP_HEADER_BYTES + sa.ivBytes;
+    this.#pushedBytes = sa.encapsulationBytes + ESP_HEADER_BYTES + sa.ivBytes;
+    this.#protocol = outerProtocol(sa);
   }
 
   /** Finds what ESP protects of `skb`, whose data is its IP header; false when its headers cannot be followed. */
@@ -59,9 +63,10 @@ export class EspEncap {
     this.writeEsp(skb, sequence);
   }
 
-  /** Writes SPI, sequence number and IV at the transport header of `skb`. */
+  /** Writes SPI, sequence number and IV at the transport header of `skb`, which keeps the upper half of the number. */
   writeEsp(skb: Skb, sequence: number): void {
     const { sa } = this;
+    skb.espSequenceHigh = sequenceHigh(sequence);
     writeEspHeader(this.host.skbs.memory.u8, skb.head.at + skb.transportHeader, sa.spi, sequence, sa.ivFor(sequence));
   }
 
@@ -78,18 +83,28 @@ export class EspEncap {
     const { u8 } = this.host.skbs.memory;
     const innerAt = skb.dataAt;
     const outerBytes = outerHeaderBytes(sa.outerVersion);
-    push(skb, outerBytes + this.#espBytes);
+    push(skb, outerBytes + this.#pushedBytes);
     skb.networkHeader = skb.data;
-    skb.transportHeader = skb.data + outerBytes;
-    const id = ip.dontFragment(u8, innerAt) ? 0 : this.#outerId++ & 0xffff;
-    writeOuterHeader(u8, skb.dataAt, innerAt, skb.len, id, sa.source, sa.destination);
+    skb.transportHeader = skb.data + outerBytes + sa.encapsulationBytes;
+    const id = outerDontFragment(u8, innerAt, sa.tunnelHeader) ? 0 : this.#outerId++ & 0xffff;
+    const { source, destination, tunnelHeader } = sa;
+    writeOuterHeader(u8, skb.dataAt, innerAt, skb.len, id, source, destination, tunnelHeader, this.#protocol);
+    this.#writeUdp(skb, outerBytes);
   }
 
   #pushTransport(skb: Skb): void {
     const { nextHeaderOffset } = this.#insertion;
-    pushBehind(this.host.skbs, skb, this.offset, this.#espBytes);
+    pushBehind(this.host.skbs, skb, this.offset, this.#pushedBytes);
     skb.networkHeader = skb.data;
-    skb.transportHeader = skb.data + this.offset;
-    writeTransportHeader(this.host.skbs.memory.u8, skb.dataAt, nextHeaderOffset, PROTOCOL_ESP, skb.len);
+    skb.transportHeader = skb.data + this.offset + this.sa.encapsulationBytes;
+    writeTransportHeader(this.host.skbs.memory.u8, skb.dataAt, nextHeaderOffset, this.#protocol, skb.len);
+    this.#writeUdp(skb, this.offset);
+  }
+
+  /** The UDP header behind `headersBytes` bytes of IP headers, where there is one. */
+  #writeUdp(skb: Skb, headersBytes: number): void {
+    const { encapsulation } = this.sa;
+    if (encapsulation === null) return;
+    writeUdpHeader(this.host.skbs.memory.u8, skb.dataAt + headersBytes, encapsulation, skb.len - headersBytes);
   }
 }

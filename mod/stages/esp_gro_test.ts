@@ -47,13 +47,13 @@ Deno.test("a packet without an SA goes up as ESP, between those of the SA", asyn
   }
 });
 
-Deno.test("a fragment of ESP goes up, and IP input drops it: nothing puts it together", async () => {
+Deno.test("a fragment of ESP goes up, and IP input has it wait for the others", async () => {
   const frames = await espFrames(3, 1, (frame) => {
     set16(frame, ETH_HLEN + 6, 0x2000);
     ipv4.writeHeaderChecksum(frame, ETH_HLEN);
   });
   const received = await runOf(captureOf(frames), "linux-6.1", SETS);
-  assertEquals(seen(received), ["tap esp 1", "drop not-reassembled 1"]);
+  assertEquals(seen(received), ["tap esp 1", "drop fragment-timeout 1"]);
   assertEquals(received.run.failures, []);
 });
 

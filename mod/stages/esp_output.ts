@@ -10,6 +10,7 @@
 import { REASON } from "../ledger/schema.ts";
 import type { Skb } from "../skb/skb.ts";
 import type { EspEncap } from "./esp_encap.ts";
+import type { EspSeal } from "./esp_seal.ts";
 import type { EspTransform } from "./esp_transform.ts";
 import { drop, type Host, type Stage, visit } from "./host.ts";
 
@@ -20,6 +21,8 @@ export class EspOutput implements Stage {
     readonly next: Stage,
     readonly encap: EspEncap,
     readonly transform: EspTransform,
+    /** Encrypts asynchronously, and goes on with `next`; null when the CPU encrypts at once. */
+    readonly seals: EspSeal | null = null,
   ) {}
 
   /** Takes an skb whose data is the IP packet to protect. */
@@ -29,10 +32,16 @@ export class EspOutput implements Stage {
     if (!encap.find(skb)) return drop(this.host, skb, REASON.malformed);
     const sequence = transform.sa.nextSequence();
     if (sequence === 0) return drop(this.host, skb, REASON.sequenceExhausted);
-    const ciphertextBytes = transform.ciphertextBytes(skb.len - encap.offset);
-    const toNewPage = transform.makeTrailer(skb, encap.offset, encap.nextHeader);
+    const tfcBytes = transform.tfcBytes(skb.len - encap.offset);
+    const ciphertextBytes = transform.ciphertextBytes(skb.len - encap.offset + tfcBytes);
+    const toNewPage = transform.makeTrailer(skb, encap.offset, encap.nextHeader, tfcBytes);
     encap.push(skb, sequence);
-    transform.seal(skb, skb.transportHeader - skb.data, ciphertextBytes, toNewPage);
+    const espOffset = skb.transportHeader - skb.data;
+    if (this.seals !== null) {
+      if (!this.seals.submit(skb, espOffset, ciphertextBytes, toNewPage)) drop(this.host, skb, REASON.cryptoFull);
+      return;
+    }
+    transform.seal(skb, espOffset, ciphertextBytes, toNewPage);
     this.next.process(skb);
   }
 }

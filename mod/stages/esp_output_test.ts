@@ -92,7 +92,8 @@ for (const preset of Object.keys(PRESETS)) {
   Deno.test(`packets of every size from 40 to 1500 bytes come out as they went in (${preset})`, async () => {
     const frames = Array.from({ length: 1461 }, (_, i) => tcpFrame({ payloadBytes: i, sequence: i * 1000, id: i }));
     for (const era of ERAS) {
-      const testRun = await runOf(captureOf(frames), preset, [`era=${era}`, "engine=skip", "oversize=grow"]);
+      const sets = [`era=${era}`, "engine=skip", "oversize=grow", "cryptd_qlen=2000"];
+      const testRun = await runOf(captureOf(frames), preset, sets);
       assertEquals(testRun.run.failures, []);
       assertEquals(byFlow(innerPackets(testRun)), byFlow(frames.map(forwarded)));
     }

@@ -67,6 +67,11 @@ export class Gro {
     return packets;
   }
 
+  /** Something is held (gro_list, gro_bitmask). */
+  get isHolding(): boolean {
+    return this.#buckets.some((bucket) => bucket.length > 0);
+  }
+
   /**
    * A driver hands a packet in: its data begins at the network header (napi_gro_receive), or the head is empty and the data
    * begins with an Ethernet header in the first fragment (napi_gro_frags).
@@ -99,10 +104,27 @@ export class Gro {
 
   /** The end of a poll: `complete` when it ended before its budget (napi_complete_done), else its budget was used up. */
   endPoll(complete: boolean): void {
-    const { config, ledger } = this.host;
-    ledger.stage = STAGE.gro;
-    const jiffy = !complete && config.hz >= 1000 ? this.#jiffy() : NONE;
-    for (const bucket of this.#buckets) this.#flush(bucket, jiffy, complete ? REASON.pollEnd : REASON.budget);
+    const keepsYoung = !complete && this.host.config.hz >= 1000;
+    this.#flushAll(keepsYoung, complete ? REASON.pollEnd : REASON.budget);
+  }
+
+  /**
+   * The end of a poll with packets before its budget, where a timer will poll again (gro_flush_timeout): 4.4 goes on holding
+   * everything, 6.1 what came within this jiffy.
+   */
+  endHoldingPoll(): void {
+    if (this.host.config.era === "6.1") this.#flushAll(true, REASON.flushOld);
+  }
+
+  /** The end of the poll of that timer, which found nothing: all goes up. */
+  endTimerPoll(): void {
+    this.#flushAll(false, REASON.flushTimer);
+  }
+
+  #flushAll(keepsYoung: boolean, reason: number): void {
+    this.host.ledger.stage = STAGE.gro;
+    const keep = keepsYoung ? this.#jiffy() : NONE;
+    for (const bucket of this.#buckets) this.#flush(bucket, keep, reason);
     this.#flushNormalList();
   }
 

@@ -7,12 +7,13 @@
  *
  * Departures: packets other than TCP and UDP are not held. An ESP packet with bytes behind it is left to IP input, which
  * cuts them off; Linux hands it to the ESP handler, which takes them for its ICV. UDP is held as if no socket here asked for
- * it (`udp_gro`), by the rules of 6.1 in every era. Super-packets of UDP are not merged.
+ * it (`udp_gro`), but for that of encapsulated ESP (`udp_gro=encap`), by the rules of 6.1 in every era. Super-packets of UDP are not merged.
  *
  * @module
  */
 
-import { REASON } from "../ledger/schema.ts";
+import { NAT_TRAVERSAL } from "../esp/sa.ts";
+import { NONE, REASON } from "../ledger/schema.ts";
 import { joins } from "../skb/gro_receive.ts";
 import type { Skb } from "../skb/skb.ts";
 import { ETH_HLEN } from "../wire/ethernet.ts";
@@ -55,6 +56,9 @@ export class GroRules implements MergeRules {
 
   readonly linux44: boolean;
   readonly #mergesUdp: boolean;
+  /** UDP is merged that comes to this port, or to any other than the second one; NONE where the port does not matter. */
+  readonly #udpPort: number;
+  readonly #otherUdpPort: number;
   readonly #stopsAtFullFrags: boolean;
 
   /** `bytesMax` is the gro_max_size of the device. */
@@ -63,6 +67,10 @@ export class GroRules implements MergeRules {
     this.linux44 = config.era === "4.4";
     this.#mergesUdp = config.udp_gro !== "off";
     this.chainsUdp = config.udp_gro === "frag-list";
+    this.#udpPort = config.udp_gro === "encap" ? NAT_TRAVERSAL.destinationPort : NONE;
+    // What is for a socket that has not asked for it is not merged as what is forwarded.
+    const hasEncapSocket = config.encap === "udp" && config.path !== "forward" && config.udp_gro === "forward";
+    this.#otherUdpPort = hasEncapSocket ? NAT_TRAVERSAL.destinationPort : NONE;
     this.#stopsAtFullFrags = config.gro_overflow === "stop";
   }
 
@@ -122,6 +130,8 @@ export class GroRules implements MergeRules {
     const bytes = udp.length(skbs.memory.u8, at);
     if (headers.isWhole && hasChecksum && !verifyChecksum(skbs, skb, headers)) return null;
     if (!this.#mergesUdp || !hasChecksum || skb.isGso) return null;
+    const port = udp.destinationPort(skbs.memory.u8, at);
+    if ((this.#udpPort !== NONE && port !== this.#udpPort) || port === this.#otherUdpPort) return null;
     if (bytes <= udp.HEADER_BYTES || bytes !== skb.len - headers.networkBytes) return null;
     headers.takeTransport(skb, udp.HEADER_BYTES);
     const held = this.#findFlow(skb, bucket);

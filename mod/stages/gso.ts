@@ -11,7 +11,7 @@
  */
 
 import { OFFSET_SEQUENCE as ESP_OFFSET_SEQUENCE } from "../esp/framing.ts";
-import { NONE, REASON } from "../ledger/schema.ts";
+import { EVENT, NONE, REASON } from "../ledger/schema.ts";
 import { segment as cutBuffer } from "../skb/segment.ts";
 import type { SegmentFeatures } from "../skb/segment_plan.ts";
 import { CHECKSUM, GSO_TYPE, type Skb } from "../skb/skb.ts";
@@ -25,6 +25,9 @@ import * as tcp from "../wire/tcp.ts";
 import * as udp from "../wire/udp.ts";
 import { segmentPacketList, writeUdpSegment } from "./gso_udp.ts";
 import { drop, type Host, observe, visit } from "./host.ts";
+
+/** Lower half of the last sequence number before the upper half counts on. */
+const LAST_LOWER_HALF = 0xffffffff;
 
 /** Flags that only the last segment keeps. */
 const LAST_SEGMENT_FLAGS = tcp.FLAG_FIN | tcp.FLAG_PSH;
@@ -46,6 +49,8 @@ export class Gso {
     readonly host: Host,
     /** Bytes of SPI, sequence number and IV. */
     readonly espHeaderBytes: number,
+    /** Sequence numbers of ESP are extended. */
+    readonly esn: boolean = false,
   ) {}
 
   /**
@@ -107,9 +112,22 @@ export class Gso {
   #numberEsp(segment: Skb, index: number, idStep: number): void {
     const { u8 } = this.host.skbs.memory;
     const sequenceAt = segment.dataAt + this.#esp + ESP_OFFSET_SEQUENCE;
-    set32(u8, sequenceAt, (get32(u8, sequenceAt) + index) >>> 0);
+    const low = get32(u8, sequenceAt) + index;
+    set32(u8, sequenceAt, low >>> 0);
+    if (this.esn) this.#extendSequence(segment, low);
     const outer = segment.dataAt + this.#outerIp;
     if (!ip.isIpv6(u8, outer)) ipv4.setId(u8, outer, (ipv4.id(u8, outer) + idStep) & 0xffff);
+  }
+
+  /**
+   * The upper half of the number `low`, which may have grown beyond 32 bits. Linux counts one too many where the lower half is all
+   * ones (esp_xmit, 5.10 to 7.2): the receiver refuses that segment (linux-datapath 15.7).
+   */
+  #extendSequence(segment: Skb, low: number): void {
+    const { config, ledger } = this.host;
+    const isMistaken = low === LAST_LOWER_HALF && config.era === "6.1";
+    if (low > LAST_LOWER_HALF || isMistaken) segment.espSequenceHigh += 1;
+    if (isMistaken) ledger.note(EVENT.reject, REASON.nextUpperHalf, segment, 0);
   }
 
   #writeIp(segment: Skb, idStep: number): void {

@@ -8,11 +8,13 @@ import type { Config } from "../config/schema.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { EVENT, NONE, REASON, STAGE } from "../ledger/schema.ts";
 import type { Cpu, Door } from "../sim/cpu.ts";
+import { Cpus } from "../sim/cpus.ts";
+import type { Engine } from "../sim/engine.ts";
 import { packetAt, packetsIn, payloadAt, payloadLength } from "../skb/members.ts";
-import type { Memory } from "../skb/memory.ts";
+import { Memory } from "../skb/memory.ts";
 import type { Skb } from "../skb/skb.ts";
 import { type BufferShape, shapeOf } from "../skb/shape.ts";
-import { SkbMemory } from "../skb/skb_memory.ts";
+import { SkbMemory, SkbNumbers } from "../skb/skb_memory.ts";
 import type { IngressGate } from "./ingress_gate.ts";
 import { frameBytesAt, framesOnWire } from "./tso.ts";
 
@@ -29,25 +31,82 @@ export interface BufferProbe {
   see(shape: BufferShape, rowNumber: number): void;
 }
 
-/** One machine of the model. */
-export interface Host {
+/** What a host is made of. */
+export interface HostParts {
   readonly config: Config;
-  readonly cpu: Cpu<Skb>;
-  readonly skbs: SkbMemory;
+  readonly engine: Engine;
   readonly ledger: Ledger;
+  readonly gate: IngressGate;
+  readonly probe?: BufferProbe | null | undefined;
+  /** Poison freed memory (tests). */
+  readonly poison?: boolean;
+  /** How many CPUs, those for networking first, and the number of the first; if absent, those of the configuration from 0 on. */
+  readonly cpus?: { readonly count: number; readonly first: number };
+  /** Where its buffers get their numbers; if absent, a count of its own. */
+  readonly numbers?: SkbNumbers;
+  /** Why its NIC sends, where frames go on to another host of the run and no captured packet ends with them. */
+  readonly sendReason?: number;
+}
+
+/** One machine of the model. */
+export class Host {
+  readonly config: Config;
+  readonly engine: Engine;
+  readonly ledger: Ledger;
+  readonly cpus: Cpus<Skb>;
+  readonly skbs: SkbMemory;
   /** Counts what is inside the host, for traffic that waits until there is room. */
   readonly gate: IngressGate;
   /** Looks at buffers as they enter stages, and where a stage has changed one; null when nobody does. */
   readonly probe: BufferProbe | null;
+  /** Reason of the `send` rows of its NIC, and whether captured packets end with them. */
+  readonly sendReason: number;
+  readonly isLastHost: boolean;
+  /** For each CPU, whether a packet of its call chain has been refused (`refusal.ts`). */
+  readonly refusals: Uint8Array;
+
+  constructor({ config, engine, ledger, gate, probe = null, poison = false, cpus, numbers, sendReason }: HostParts) {
+    this.config = config;
+    this.engine = engine;
+    this.ledger = ledger;
+    this.cpus = new Cpus<Skb>(cpus?.count ?? config.net_cpus + config.crypto_cpus, engine, ledger, cpus?.first);
+    this.skbs = skbMemoryFor(config, new Memory({ poison }), ledger, numbers ?? new SkbNumbers());
+    this.sendReason = sendReason ?? REASON.none;
+    this.isLastHost = sendReason === undefined;
+    this.gate = gate;
+    this.probe = probe;
+    this.refusals = new Uint8Array(this.cpus.all.length);
+  }
+
+  /** The CPU that runs (smp_processor_id). */
+  get cpu(): Cpu<Skb> {
+    return this.cpus.current;
+  }
+
+  /** Which of the CPUs of this host runs, from 0: where what belongs to one CPU is found (this_cpu_ptr). */
+  get cpuSlot(): number {
+    return this.cpus.current.index - this.cpus.all[0]!.index;
+  }
+
+  /** The CPUs that run the network stack. */
+  get netCpus(): readonly Cpu<Skb>[] {
+    return this.cpus.all.filter((_, slot) => slot < this.config.net_cpus);
+  }
+
+  /** The same machine under another configuration. */
+  withConfig(config: Config): Host {
+    return Object.assign(Object.create(Host.prototype) as Host, this, { config });
+  }
 }
 
 /** The allocator of a host's buffers, over `memory`: their sizes and limits follow from `config`. */
-export function skbMemoryFor(config: Config, memory: Memory, ledger: Ledger): SkbMemory {
+function skbMemoryFor(config: Config, memory: Memory, ledger: Ledger, numbers: SkbNumbers): SkbMemory {
   return new SkbMemory(memory, ledger, {
     era: config.era,
     maxSkbFrags: config.max_skb_frags,
     buildFrags: config.build_frags,
     pageOrder: config.page_order,
+    numbers,
   });
 }
 
@@ -78,9 +137,10 @@ export function networkBytes(skb: Skb): number {
 
 /**
  * Drops `skb`: one `drop` event per captured packet that ends in it, each with its payload, or one that counts none; and the
- * bytes go back.
+ * bytes go back. Whoever called learns that it was refused (`refusal.ts`).
  */
 export function drop(host: Host, skb: Skb, reason: number): void {
+  host.refusals[host.cpuSlot] = 1;
   host.gate.leave(framesIn(skb));
   const packets = packetsIn(skb);
   if (packets === 0 || skb.members === null) {
@@ -97,32 +157,34 @@ export function drop(host: Host, skb: Skb, reason: number): void {
 /**
  * A device has sent the frame of `skb`, its last bit at `tNs`: one `send` event per captured packet that ends in it, the first
  * with the bytes of the frame, the others with none; and one that counts no packet where none ends. Of a buffer that the
- * device has cut, the `index`-th event has the bytes of the `index`-th frame.
+ * device has cut, the `index`-th event has the bytes of the `index`-th frame. None ends where another host of the run gets it.
  */
 export function writeSend(host: Host, skb: Skb, tNs: number): void {
   if (skb.isGso) return writeSegments(host, skb, tNs);
-  const { ledger } = host;
-  const { id, len, flow } = skb;
-  const packets = packetsIn(skb);
+  const { ledger, sendReason, isLastHost } = host;
+  const { id, flow } = skb;
+  const len = frameBytesAt(host.skbs, skb, 0);
+  const packets = isLastHost ? packetsIn(skb) : 0;
   if (packets === 0) {
-    ledger.writeDevice(tNs, STAGE.nic, EVENT.send, REASON.none, skb.packet, id, len, 0, skb.payloadBytes, flow);
+    const payload = isLastHost ? skb.payloadBytes : 0;
+    ledger.writeDevice(tNs, STAGE.nic, EVENT.send, sendReason, skb.packet, id, len, 0, payload, flow);
   }
   for (let i = 0; i < packets; i++) {
     const packet = packetAt(skb, i);
     const bytes = i === 0 ? len : 0;
-    ledger.writeDevice(tNs, STAGE.nic, EVENT.send, REASON.none, packet, id, bytes, 1, payloadAt(skb, i), flow);
+    ledger.writeDevice(tNs, STAGE.nic, EVENT.send, sendReason, packet, id, bytes, 1, payloadAt(skb, i), flow);
   }
 }
 
-function writeSegments({ ledger, skbs }: Host, skb: Skb, tNs: number): void {
+function writeSegments({ ledger, skbs, sendReason, isLastHost }: Host, skb: Skb, tNs: number): void {
   const { id, flow } = skb;
-  const packets = packetsIn(skb);
+  const packets = isLastHost ? packetsIn(skb) : 0;
   const frames = framesOnWire(skb);
   for (let i = 0; i < Math.max(frames, packets); i++) {
     const bytes = i < frames ? frameBytesAt(skbs, skb, i) : 0;
     const isPacket = i < packets;
     const packet = isPacket ? packetAt(skb, i) : NONE;
     const payload = isPacket ? payloadAt(skb, i) : 0;
-    ledger.writeDevice(tNs, STAGE.nic, EVENT.send, REASON.none, packet, id, bytes, Number(isPacket), payload, flow);
+    ledger.writeDevice(tNs, STAGE.nic, EVENT.send, sendReason, packet, id, bytes, Number(isPacket), payload, flow);
   }
 }

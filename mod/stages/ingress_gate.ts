@@ -5,6 +5,8 @@
  * segments. At `limit` frames it closes (XOFF), at half of that it opens again (XON), like the pause frames of IEEE 802.3x:
  * so a link slower than the CPU loses nothing, and arrivals still come in bursts that GRO can merge.
  *
+ * Between two hosts the link has that flow control: then the other end closes the gate, too, while it has no room (`link.ts`).
+ *
  * Under the other paces frames come whether it is open or not, and are lost where there is no room for them.
  *
  * @module
@@ -17,12 +19,13 @@ export class IngressGate {
 
   #inside = 0;
   #closed = false;
+  #paused = false;
 
   /** A gate that closes at `limit` frames; Infinity for one that never does. */
   constructor(readonly limit: number) {}
 
   get isOpen(): boolean {
-    return !this.#closed;
+    return !this.#closed && !this.#paused;
   }
 
   /** A frame has arrived that will leave as `frames` frames. */
@@ -36,6 +39,18 @@ export class IngressGate {
     this.#inside -= frames;
     if (!this.#closed || this.#inside > this.limit / 2) return;
     this.#closed = false;
-    this.onOpen();
+    if (this.isOpen) this.onOpen();
+  }
+
+  /** The other end of the link has no room: the gate is closed, however few are inside. */
+  pause(): void {
+    this.#paused = true;
+  }
+
+  /** The other end has room again. */
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    if (this.isOpen) this.onOpen();
   }
 }

@@ -6,7 +6,8 @@
  * laid out for it: where the buffers of its frag_list are fragments of the right sizes, each gets a header in front and
  * nothing is copied.
  *
- * Departures: identifications of IPv6 fragments count from 1, where Linux hashes addresses and draws the start.
+ * Departures: identifications of IPv6 fragments count from 1, where Linux hashes addresses and draws the start. All fragments
+ * are made before the first is sent: where one is refused, Linux does not make those that follow.
  *
  * @module
  */
@@ -86,6 +87,8 @@ export class IpFragmenter {
     for (const fragment of fragments) {
       fragment.next = null;
       fragment.flow = skb.flow;
+      fragment.hash = skb.hash;
+      fragment.priority = skb.priority;
       if (fragment === skb) continue;
       push(fragment, headerBytes);
       skbs.memory.move(skb.dataAt, fragment.dataAt, ipBytes);
@@ -111,6 +114,8 @@ export class IpFragmenter {
     copyBits(skbs, skb, ipBytes + offset, fragment.dataAt + headerBytes, bytes);
     fragment.networkHeader = fragment.data;
     fragment.flow = skb.flow;
+    fragment.hash = skb.hash;
+    fragment.priority = skb.priority;
     if (isLast) inheritMembers(fragment, skb);
     ledger.write(EVENT.copy, REASON.ipFragment, skb.packet, fragment.id, skb.id, ipBytes + bytes, 1, 0);
     return fragment;

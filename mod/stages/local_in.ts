@@ -4,7 +4,9 @@
  * ip_rcv, ip_local_deliver (net/ipv4/ip_input.c), ip6_rcv, ip6_input (net/ipv6/ip6_input.c); 4.4 and 6.1. Headers are pulled
  * as for a forwarded packet (`ip_input.ts`, `early_demux.ts`).
  *
- * Departures: fragments are not put together, but dropped; options and routing headers are not obeyed; no policies.
+ * Fragments are put together before anybody sees what is in them (`ip_defrag.ts`).
+ *
+ * Departures: options and routing headers are not obeyed; no policies.
  *
  * @module
  */
@@ -20,6 +22,7 @@ import * as ipv4 from "../wire/ipv4.ts";
 import * as ipv6 from "../wire/ipv6.ts";
 import { EarlyDemux } from "./early_demux.ts";
 import { drop, type Host, type Stage, visit } from "./host.ts";
+import { FRAGMENT_WAIT_NS, IpDefrag, placeOfIpv4, placeOfIpv6, removeFragmentHeader } from "./ip_defrag.ts";
 import { receiveIpv4, receiveIpv6 } from "./ip_input.ts";
 import type { ListStage } from "./netif_receive.ts";
 
@@ -29,6 +32,8 @@ const EXTENSION_UNIT = 8;
 /** Who takes packets of our host, without their IP headers. */
 export interface LocalProtocols {
   readonly esp: Stage;
+  /** Takes UDP; absent where ESP is not looked for in it. */
+  readonly udp?: Stage;
   /** All other protocols. */
   readonly sockets: Stage;
 }
@@ -48,12 +53,32 @@ export class LocalIn implements ListStage {
       this.#deliver(skb);
     },
   };
-  readonly #demux: EarlyDemux;
+  /** One for each CPU: lists of two of them go up at the same time. */
+  readonly #demuxes: readonly EarlyDemux[];
+  readonly #defragIpv4: IpDefrag;
+  readonly #defragIpv6: IpDefrag;
   /** Protocol behind the headers of the packet at hand. */
   #protocol = 0;
 
   constructor(readonly host: Host, readonly protocols: LocalProtocols) {
-    this.#demux = new EarlyDemux(host.skbs);
+    this.#demuxes = host.cpus.all.map(() => new EarlyDemux(host.skbs));
+    this.#defragIpv4 = new IpDefrag(host, FRAGMENT_WAIT_NS.ipv4);
+    this.#defragIpv6 = new IpDefrag(host, FRAGMENT_WAIT_NS.ipv6);
+  }
+
+  /** Captured packets that wait for the rest of what they are fragments of. */
+  get heldPackets(): number {
+    return this.#defragIpv4.length + this.#defragIpv6.length;
+  }
+
+  /** Gives back what waits. */
+  release(): void {
+    this.#defragIpv4.release();
+    this.#defragIpv6.release();
+  }
+
+  get #demux(): EarlyDemux {
+    return this.#demuxes[this.host.cpuSlot]!;
   }
 
   /** Takes a packet as it comes up. */
@@ -69,39 +94,75 @@ export class LocalIn implements ListStage {
   }
 
   #deliver(skb: Skb): void {
-    const { skbs } = this.host;
-    const isIpv6 = ip.isIpv6(skbs.memory.u8, skb.dataAt);
-    const refusal = isIpv6 ? this.#pullIpv6(skb) : this.#pullIpv4(skb);
-    if (refusal !== REASON.none) return drop(this.host, skb, refusal);
-    skb.transportHeader = skb.data;
-    if (this.#protocol === protocols.PROTOCOL_ESP) this.protocols.esp.process(skb);
-    else this.protocols.sockets.process(skb);
+    const isIpv6 = ip.isIpv6(this.host.skbs.memory.u8, skb.dataAt);
+    const whole = isIpv6 ? this.#pullIpv6(skb) : this.#pullIpv4(skb);
+    if (whole === null) return;
+    whole.transportHeader = whole.data;
+    if (this.#protocol === protocols.PROTOCOL_ESP) this.protocols.esp.process(whole);
+    else if (this.#protocol === protocols.PROTOCOL_UDP && this.protocols.udp) this.protocols.udp.process(whole);
+    else this.protocols.sockets.process(whole);
   }
 
-  #pullIpv4(skb: Skb): number {
-    const { u8 } = this.host.skbs.memory;
-    if (ipv4.isFragment(u8, skb.dataAt)) return REASON.notReassembled;
-    this.#protocol = ipv4.protocol(u8, skb.dataAt);
-    pull(skb, ipv4.ihlBytes(u8, skb.dataAt));
-    return REASON.none;
+  /** The packet without its IP header; null where it waits for other fragments, or was dropped. */
+  #pullIpv4(skb: Skb): Skb | null {
+    const { memory } = this.host.skbs;
+    const isFragment = ipv4.isFragment(memory.u8, skb.dataAt);
+    const whole = isFragment ? this.#defragIpv4.take(skb, placeOfIpv4(memory.u8, skb.dataAt)) : skb;
+    if (whole === null) return null;
+    this.#protocol = ipv4.protocol(memory.u8, whole.dataAt);
+    pull(whole, ipv4.ihlBytes(memory.u8, whole.dataAt));
+    return whole;
   }
 
-  /** Extension headers are protocols of their own, each pulled by its handler. */
-  #pullIpv6(skb: Skb): number {
+  /** Extension headers are protocols of their own, each pulled by its handler; null as above. */
+  #pullIpv6(skb: Skb): Skb | null {
     const { skbs } = this.host;
+    let whole = skb;
     let protocol = ipv6.nextHeader(skbs.memory.u8, skb.dataAt);
+    let protocolOffset = ipv6.OFFSET_NEXT_HEADER;
     let bytes = ipv6.HEADER_BYTES;
     while (isExtension(protocol)) {
-      if (protocol === protocols.PROTOCOL_FRAGMENT) return REASON.notReassembled;
-      if (!mayPull(skbs, skb, bytes + EXTENSION_UNIT)) return REASON.malformed;
-      const extensionBytes = (skbs.memory.u8[skb.dataAt + bytes + 1]! + 1) * EXTENSION_UNIT;
-      if (!mayPull(skbs, skb, bytes + extensionBytes)) return REASON.malformed;
-      protocol = skbs.memory.u8[skb.dataAt + bytes]!;
+      if (!mayPull(skbs, whole, bytes + EXTENSION_UNIT)) return this.#refuse(whole);
+      const isFragment = protocol === protocols.PROTOCOL_FRAGMENT;
+      if (isFragment && !this.#isAtomic(whole, bytes)) {
+        const complete = this.#takeFragment(whole, bytes, protocolOffset);
+        if (complete === null) return null;
+        whole = complete;
+        protocol = skbs.memory.u8[whole.dataAt + protocolOffset]!;
+        continue;
+      }
+      const lengthUnits = isFragment ? 0 : skbs.memory.u8[whole.dataAt + bytes + 1]!;
+      const extensionBytes = (lengthUnits + 1) * EXTENSION_UNIT;
+      if (!mayPull(skbs, whole, bytes + extensionBytes)) return this.#refuse(whole);
+      protocol = skbs.memory.u8[whole.dataAt + bytes]!;
+      protocolOffset = bytes;
       bytes += extensionBytes;
     }
     this.#protocol = protocol;
-    pull(skb, bytes);
-    return REASON.none;
+    pull(whole, bytes);
+    return whole;
+  }
+
+  /** A fragment header on a packet that is whole (RFC 6946). */
+  #isAtomic(skb: Skb, headerOffset: number): boolean {
+    const { offset, isLast } = placeOfIpv6(this.host.skbs.memory.u8, skb.dataAt, headerOffset);
+    return offset === 0 && isLast;
+  }
+
+  /** The packet that a fragment completes, without fragment header; null as above. */
+  #takeFragment(skb: Skb, headerOffset: number, protocolOffset: number): Skb | null {
+    const { memory } = this.host.skbs;
+    const whole = this.#defragIpv6.take(skb, placeOfIpv6(memory.u8, skb.dataAt, headerOffset));
+    if (whole === null) return null;
+    const isAlike = memory.u8[whole.dataAt + protocolOffset] === protocols.PROTOCOL_FRAGMENT;
+    if (!isAlike) return this.#refuse(whole);
+    removeFragmentHeader(this.host, whole, headerOffset, protocolOffset);
+    return whole;
+  }
+
+  #refuse(skb: Skb): null {
+    drop(this.host, skb, REASON.malformed);
+    return null;
   }
 }
 

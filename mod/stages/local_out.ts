@@ -8,15 +8,19 @@
  * @module
  */
 
+import { REASON } from "../ledger/schema.ts";
 import type { Skb } from "../skb/skb.ts";
 import * as ip from "../wire/ip.ts";
+import { Burst } from "./burst.ts";
 import { type Host, type Stage, visit } from "./host.ts";
 import { IpFragmenter } from "./ip_fragment.ts";
+import { priorityOf } from "./priority.ts";
 import type { InnerMtu } from "./xfrm_output.ts";
 
 /** A buffer leaves its socket: one step. */
 export class LocalOut implements Stage {
   readonly #fragmenter: IpFragmenter;
+  readonly #burst: Burst;
 
   constructor(
     readonly host: Host,
@@ -26,12 +30,18 @@ export class LocalOut implements Stage {
     readonly isTunnel: boolean,
   ) {
     this.#fragmenter = new IpFragmenter(host, innerMtu.ipv6);
+    this.#burst = new Burst(host, next, REASON.fragmentsRefused);
   }
 
   process(skb: Skb): void {
     visit(this.host, "local-out", skb);
+    skb.priority = priorityOf(this.host.skbs.memory.u8, skb.dataAt);
     if (!this.#mustBeCut(skb)) return this.next.process(skb);
-    this.#fragmenter.fragment(skb, (fragment) => this.host.cpu.handOn(this.next, fragment));
+    let isFirst = true;
+    this.#fragmenter.fragment(skb, (fragment) => {
+      this.#burst.handOn(fragment, isFirst);
+      isFirst = false;
+    });
   }
 
   #mustBeCut(skb: Skb): boolean {

@@ -9,7 +9,8 @@
  */
 
 import { EVENT, NONE, REASON, STAGE } from "../ledger/schema.ts";
-import { SOFTIRQ, type Task } from "../sim/cpu.ts";
+import { type Cpu, SOFTIRQ, type Task } from "../sim/cpu.ts";
+import type { Skb } from "../skb/skb.ts";
 import type { Host } from "./host.ts";
 
 /** Packets per run of NET_RX before it yields (net.core.netdev_budget). */
@@ -22,10 +23,10 @@ export interface Napi {
   /** Hands one packet up; false when there is none. */
   takeOne(): boolean;
   /**
-   * A poll is over; `complete` when it found fewer packets than its weight. True when it has to be polled again all the same,
-   * because it was scheduled meanwhile (NAPI_STATE_MISSED, 4.11 and later).
+   * A poll of `work` packets is over; `complete` when it found fewer than its weight. True when it has to be polled again all
+   * the same, because it was scheduled meanwhile (NAPI_STATE_MISSED, 4.11 and later).
    */
-  endPoll(complete: boolean): boolean;
+  endPoll(complete: boolean, work: number): boolean;
 }
 
 /** The NET_RX softirq of one CPU. */
@@ -38,14 +39,15 @@ export class NetRx implements Task {
   #pollWork = 0;
   #softirqWork = 0;
 
-  constructor(readonly host: Host) {
-    host.cpu.onSoftirq(SOFTIRQ.netRx, this);
+  /** That of `cpu`; unless given, of the only one. */
+  constructor(readonly host: Host, readonly cpu: Cpu<Skb> = host.cpu) {
+    cpu.onSoftirq(SOFTIRQ.netRx, this);
   }
 
   /** `napi`, which is not on the list, has packets (____napi_schedule). */
   schedule(napi: Napi, nowNs: number): void {
     this.#scheduled.push(napi);
-    this.host.cpu.raise(SOFTIRQ.netRx, nowNs);
+    this.cpu.raise(SOFTIRQ.netRx, nowNs);
   }
 
   step(): boolean {
@@ -74,7 +76,7 @@ export class NetRx implements Task {
     const complete = work < napi.weight;
     ledger.stage = STAGE.napi;
     ledger.write(EVENT.poll, complete ? REASON.pollEnd : REASON.budget, NONE, NONE, NONE, 0, work, 0);
-    const goesOn = napi.endPoll(complete);
+    const goesOn = napi.endPoll(complete, work);
     this.#list.shift();
     if (!complete) this.#repoll.push(napi);
     else if (goesOn) this.#scheduled.push(napi);
@@ -88,7 +90,7 @@ export class NetRx implements Task {
     const isWorkLeft = this.#list.length + this.#scheduled.length + this.#repoll.length > 0;
     if (isWorkLeft && this.#softirqWork < NETDEV_BUDGET) return true;
     this.#softirqWork = 0;
-    if (isWorkLeft) this.host.cpu.raise(SOFTIRQ.netRx, this.host.ledger.nowNs);
+    if (isWorkLeft) this.cpu.raise(SOFTIRQ.netRx, this.host.ledger.nowNs);
     return false;
   }
 }

@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { Skb } from "../skb/skb.ts";
+import { RX_ESP, type Skb } from "../skb/skb.ts";
 import { etherType, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from "../wire/ethernet.ts";
 import type { Host, Stage } from "./host.ts";
 import type { PacketTap } from "./packet_tap.ts";
@@ -16,6 +16,21 @@ import { passBy } from "./pass_by.ts";
 export interface ListStage extends Stage {
   /** Takes the first packet of a list. */
   readonly listStart: Stage;
+}
+
+/** Packets that came as ESP and still are, or that the NIC has made clear ones of (`offload=packet`). */
+export class EspOrClear implements ListStage {
+  readonly listStart: Stage = { process: (skb) => this.#stageOf(skb).listStart.process(skb) };
+
+  constructor(readonly esp: ListStage, readonly clear: ListStage) {}
+
+  process(skb: Skb): void {
+    this.#stageOf(skb).process(skb);
+  }
+
+  #stageOf(skb: Skb): ListStage {
+    return skb.rxEsp === RX_ESP.decapsulated ? this.clear : this.esp;
+  }
 }
 
 /** Hands packets of one kind up: those that came as ESP, or clear ones. */

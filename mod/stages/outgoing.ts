@@ -26,6 +26,8 @@ export class OutgoingPacket {
   /** Bytes of all headers: with those of TCP or UDP, where it has them. */
   headerBytes = 0;
   payloadBytes = 0;
+  /** The calls of sendmsg that a datagram is written in (MSG_MORE), bytes of each; null for one. A capture does not show them. */
+  writes: readonly number[] | null = null;
   /** The captured packets that a datagram came in, if there were several, and where in what they brought each of them ends. */
   members: number[] | null = null;
   memberEnds: number[] | null = null;

@@ -13,13 +13,14 @@ import { readRecording, type Recording } from "../validate/recording.ts";
 import { type ResultRow, skbRow } from "../validate/skb_row.ts";
 import { ALL_ROOTS, foldersIn, SHIPPED } from "../validate/testing.ts";
 import { ETH_HLEN } from "../wire/ethernet.ts";
+import { egressQueue } from "./egress.ts";
 import { Forward } from "./forward.ts";
 import { Gro } from "./gro.ts";
 import { Gso } from "./gso.ts";
 import { IpOutput } from "./ip_output.ts";
 import { NetRx } from "./net_rx.ts";
+import { NetTxOfHost } from "./net_tx.ts";
 import { PlainOutput } from "./plain_output.ts";
-import { Qdisc } from "./qdisc.ts";
 import { StageFixture } from "./testing.ts";
 import { rowsOf } from "./testing_receive.ts";
 import { TxNic } from "./tx_nic.ts";
@@ -52,7 +53,7 @@ function play(recording: Recording): Sent[] {
   const { host, engine } = fixture;
   const { skbs } = host;
   const sent: Sent[] = [];
-  const nic = new TxNic(host, engine, 512, 10, null);
+  const nic = new TxNic(host, new NetTxOfHost(host), null);
   nic.transmit = (skb: Skb): boolean => {
     const bytes = new Uint8Array(skb.len);
     gather(skbs, skb, 0, skb.len, bytes);
@@ -61,7 +62,7 @@ function play(recording: Recording): Sent[] {
     return true;
   };
   const validate = new ValidatePlain(host, new Gso(host, 0), scenario.nic_tx_csum === "on");
-  const qdisc = new Qdisc(host, nic, 1000, validate);
+  const qdisc = egressQueue(host, nic, validate);
   const output = new PlainOutput(host, new IpOutput(host, qdisc, scenario.mtu), scenario.mtu);
   const forward = new Forward(host, output, 0, scenario.mtu);
   const gro = new Gro(host, forward, forward.listStart);

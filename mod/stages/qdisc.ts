@@ -1,93 +1,120 @@
 /**
- * The queue in front of the driver: pfifo, tail drop, and a slot for what the driver refused.
+ * The queue in front of the driver: when it runs, how long, and what becomes of what the driver refused.
  *
- * linux-datapath 7.5 (net/sched/sch_generic.c: __dev_xmit_skb, sch_direct_xmit, __qdisc_run, dev_requeue_skb; net/core/dev.c:
- * net_tx_action, validate_xmit_skb; 4.4 and 6.1). An empty queue is bypassed. A packet that wants ESP at layer 2 is validated
- * when it leaves the queue: an aggregate is cut, all its segments are encrypted, and only then is the first one handed to the
- * driver. What a driver refuses waits in `gso_skb` and goes before the queue next time: in 4.4 what was refused goes first,
- * in 6.1 it goes behind the others that were refused, which changes their order. A run ends after 64 packets, or at a
- * driver that is stopped; NET_TX takes it up again.
+ * linux-datapath 7.5 (net/core/dev.c: __dev_xmit_skb, net_tx_action; net/sched/sch_generic.c: dequeue_skb, sch_direct_xmit,
+ * __qdisc_run, dev_requeue_skb; 4.4 and 6.1). Which packets wait and in which order is up to the discipline (`qdisc_kind.ts`);
+ * an empty queue is bypassed. A packet that wants ESP at layer 2 is validated when it leaves the queue (`transmit_list.ts`): an
+ * aggregate is cut, all its segments are encrypted, and only then is the first one handed to the driver. With byte queue limits
+ * as many packets leave together as those still have room for. What a driver refuses waits in `gso_skb` and goes before the
+ * queue next time: in 4.4 what was refused goes first, in 6.1 it goes behind the others that were refused, which changes their
+ * order. A run ends after 64 packets, or at a driver that is stopped or refuses; NET_TX takes it up again.
  *
- * Every attempt to hand a packet to a stopped or refusing driver is one `busy` event.
+ * One CPU runs the queue at a time, from the packet that bypasses it on: others only put packets into it (root lock,
+ * __QDISC_STATE_RUNNING). Their local times may differ by less than a step.
  *
- * Identity: enqueued + requeued = dequeued + queued; what is dropped at a full queue was never enqueued.
+ * Departures: the device has one TX queue, however many CPUs there are. A run that meets a stopped driver ends without asking
+ * for another: the driver's interrupt does. What a validator makes wait is not tried again before that may have changed.
+ *
+ * Identity: enqueued + requeued = dequeued + queued; what is dropped at a full queue was never enqueued, and what is dropped out
+ * of it has been dequeued. Who sends learns of what the discipline drops then (NET_XMIT_DROP, NET_XMIT_CN); a packet that
+ * bypasses the queue counts as sent.
+ *
+ * ```ts
+ * const qdisc = new Qdisc(host, nic, new Pfifo(host, 1000), validate);
+ * qdisc.process(skb); // dev_queue_xmit
+ * ```
  *
  * @module
  */
 
 import { EVENT, REASON, STAGE } from "../ledger/schema.ts";
-import { SOFTIRQ, type Task } from "../sim/cpu.ts";
+import type { Task } from "../sim/cpu.ts";
 import type { Skb } from "../skb/skb.ts";
-import { drop, framesIn, type Host, type Stage, visit } from "./host.ts";
+import { type Host, type Stage, visit } from "./host.ts";
+import type { NetTxWork } from "./net_tx.ts";
+import type { QdiscKind } from "./qdisc_kind.ts";
+import { refusalOf, restoreRefusal } from "./refusal.ts";
+import { noteStopped, PROGRESS, TransmitList, type TransmitValidator } from "./transmit_list.ts";
 import type { TxNic } from "./tx_nic.ts";
 
 /** Packets per run (dev_tx_weight, weight_p). */
 const RUN_QUOTA = 64;
 
-/** What packets still need between the queue and the driver (`validate_xmit.ts`). */
-export interface TransmitValidator {
-  /** Cuts an aggregate into the segments that the driver gets, and frees it; empty when `skb` is none. */
-  segments(skb: Skb): readonly Skb[];
-  /** Does what a packet that is no aggregate still needs. */
-  finish(skb: Skb): void;
+/** What stands in front of a driver: a queue, or none. */
+export interface EgressQueue extends Stage {
+  readonly nic: TxNic;
+  /** Makes packets fit for the driver. */
+  readonly validate: TransmitValidator;
+  /** Packets that wait. */
+  readonly length: number;
 }
 
-/** A pfifo with its driver. */
-export class Qdisc implements Stage, Task {
-  #first: Skb | null = null;
-  #last: Skb | null = null;
-  #length = 0;
-  /** What the driver refused, in the order in which it goes next. */
+/** A queue discipline with its driver. */
+export class Qdisc implements EgressQueue, Task, NetTxWork {
+  /** What the driver refused, in the order in which it goes next (`gso_skb`). */
   #requeued: Skb[] = [];
   #running = false;
   #quota = RUN_QUOTA;
-  /** Segments of the aggregate on its way to the driver, and how many of them have been encrypted and sent. */
-  #segments: readonly Skb[] = [];
-  #encrypted = 0;
-  #sent = 0;
+  /** What has left the queue and is on its way to the driver, and how many packets of the quota that are. */
+  readonly #list: TransmitList;
+  #listPackets = 1;
+  /** There are other CPUs, which may send while one does. */
+  readonly #hasOthers: boolean;
 
-  constructor(readonly host: Host, readonly nic: TxNic, readonly limit: number, readonly validate: TransmitValidator) {
-    host.cpu.onSoftirq(SOFTIRQ.netTx, { step: () => this.#netTxAction() });
+  constructor(
+    readonly host: Host,
+    readonly nic: TxNic,
+    readonly kind: QdiscKind,
+    readonly validate: TransmitValidator,
+  ) {
+    this.#list = new TransmitList(host, nic, validate, this);
+    this.#hasOthers = host.cpus.all.length > 1;
+    nic.queue = this;
   }
 
   /** Packets that wait, requeued ones included (qdisc_qlen). */
   get length(): number {
-    return this.#length + this.#requeued.length;
+    return this.kind.length + this.#requeued.length;
   }
 
   /** dev_queue_xmit. */
   process(skb: Skb): void {
     visit(this.host, "qdisc", skb);
     if (this.length === 0 && !this.#running) {
-      this.#transmit(skb);
-      if (this.#segments.length > 0) this.#run();
+      const before = refusalOf(this.host);
+      const progress = this.#list.begin(skb);
+      restoreRefusal(this.host, before);
+      const goesOn = progress === PROGRESS.more || this.#end(progress);
+      // What others put in during this step is found behind it (__qdisc_run).
+      if (progress === PROGRESS.more || (goesOn && this.#hasOthers)) this.#run();
       return;
     }
-    if (this.#length >= this.limit) return drop(this.host, skb, REASON.queueLimit);
-    this.#enqueue(skb);
+    this.kind.enqueue(skb);
     this.#run();
+  }
+
+  /** NET_TX takes it up (qdisc_run). */
+  runFromNetTx(): void {
+    const { ledger } = this.host;
+    ledger.stage = STAGE.qdisc;
+    this.nic.advance(ledger.nowNs);
+    if (this.length > 0) this.#run();
   }
 
   /** One packet of a run (qdisc_restart); false when the run is over. */
   step(): boolean {
-    const { ledger, cpu } = this.host;
-    ledger.stage = STAGE.qdisc;
-    this.#running = this.#segments.length > 0
-      ? this.#stepSegments()
-      : this.length > 0 && !this.#meetsStoppedDriver() && this.#transmit(this.#next());
+    this.host.ledger.stage = STAGE.qdisc;
+    const before = refusalOf(this.host);
+    const progress = this.#list.isActive ? this.#list.step() : this.#startNext();
+    restoreRefusal(this.host, before);
+    if (progress === PROGRESS.more) return true;
+    this.#running = this.#end(progress);
     if (!this.#running) return false;
-    if (this.#segments.length > 0) return true;
-    this.#quota -= 1;
+    this.#quota -= this.#listPackets;
+    this.#listPackets = 1;
     if (this.#quota > 0) return true;
     this.#running = false;
-    cpu.raise(SOFTIRQ.netTx, ledger.nowNs);
-    return false;
-  }
-
-  #netTxAction(): boolean {
-    this.host.ledger.stage = STAGE.qdisc;
-    this.nic.advance(this.host.ledger.nowNs);
-    if (this.length > 0) this.#run();
+    this.#schedule();
     return false;
   }
 
@@ -98,78 +125,72 @@ export class Qdisc implements Stage, Task {
     this.host.cpu.begin(this);
   }
 
+  #schedule(): void {
+    this.nic.netTx.current.schedule(this, this.host.ledger.nowNs);
+  }
+
+  /** Takes what goes next out of the queue; NOTHING when the run is over. */
+  #startNext(): number {
+    if (this.length === 0 || this.#meetsStoppedDriver()) return NOTHING;
+    const requeued = this.#requeued.shift();
+    this.kind.requeued = this.#requeued.length;
+    if (requeued !== undefined) {
+      this.#noteDequeue(requeued, REASON.none);
+      return this.#list.beginAgain(requeued);
+    }
+    const skb = this.kind.dequeue();
+    if (skb === null) return NOTHING;
+    this.#noteDequeue(skb, this.kind.dequeueReason);
+    let bytesLeft = this.nic.bulkBytes - skb.len;
+    if (bytesLeft <= 0) return this.#list.begin(skb);
+    const skbs = [skb];
+    for (let next = this.kind.dequeue(); next !== null; next = bytesLeft > 0 ? this.kind.dequeue() : null) {
+      this.#noteDequeue(next, this.kind.dequeueReason);
+      skbs.push(next);
+      bytesLeft -= next.len;
+    }
+    this.#listPackets = skbs.length;
+    if (skbs.length === 1) return this.#list.begin(skb);
+    this.#list.beginAll(skbs);
+    return PROGRESS.more;
+  }
+
+  #noteDequeue(skb: Skb, reason: number): void {
+    const { ledger } = this.host;
+    ledger.stage = STAGE.qdisc;
+    ledger.note(EVENT.dequeue, reason, skb, skb.len, this.length);
+  }
+
   #meetsStoppedDriver(): boolean {
     const { ledger } = this.host;
     this.nic.advance(ledger.nowNs);
     if (!this.nic.isStopped) return false;
-    const head = this.#requeued[0] ?? this.#first!;
-    ledger.note(EVENT.busy, REASON.queueStopped, head, head.len);
+    noteStopped(this.host, this.nic, this.#requeued[0] ?? this.kind.peek()!);
     return true;
   }
 
-  #enqueue(skb: Skb): void {
-    skb.next = null;
-    if (this.#last === null) this.#first = skb;
-    else this.#last.next = skb;
-    this.#last = skb;
-    this.#length += 1;
-    this.host.ledger.note(EVENT.enqueue, REASON.none, skb, skb.len, this.length);
-  }
-
-  #next(): Skb {
-    const skb = this.#requeued.shift() ?? this.#removeFirst();
-    this.host.ledger.note(EVENT.dequeue, REASON.none, skb, skb.len, this.length);
-    return skb;
-  }
-
-  #removeFirst(): Skb {
-    const skb = this.#first!;
-    this.#first = skb.next;
-    if (this.#first === null) this.#last = null;
-    skb.next = null;
-    this.#length -= 1;
-    return skb;
-  }
-
-  /** sch_direct_xmit; false when the packet was refused and waits to go again. An aggregate only begins here. */
-  #transmit(skb: Skb): boolean {
-    this.#segments = this.validate.segments(skb);
-    if (this.#segments.length > 0) return true;
-    this.validate.finish(skb);
-    if (this.#handOver(skb)) return true;
-    this.#requeue([skb]);
+  /** What follows from the end of a list; false when the run ends with it. */
+  #end(progress: number): boolean {
+    if (progress === PROGRESS.done || progress === PROGRESS.gone) return true;
+    if (progress === PROGRESS.busy) {
+      this.#requeue(REASON.none);
+      if (!this.nic.isStopped) this.#schedule();
+    } else if (progress === PROGRESS.again) {
+      this.#requeue(REASON.behindBacklog);
+    }
     return false;
   }
 
-  /** One segment is encrypted, or when all are, handed to the driver; false when the driver refused it. */
-  #stepSegments(): boolean {
-    const segments = this.#segments;
-    if (this.#encrypted < segments.length) {
-      this.validate.finish(segments[this.#encrypted++]!);
-      return true;
-    }
-    const taken = this.#handOver(segments[this.#sent]!);
-    if (taken) this.#sent += 1;
-    if (taken && this.#sent < segments.length) return true;
-    if (!taken) this.#requeue(segments.toSpliced(0, this.#sent));
-    this.#segments = [];
-    this.#encrypted = 0;
-    this.#sent = 0;
-    return taken;
-  }
-
-  #handOver(skb: Skb): boolean {
-    const frames = framesIn(skb);
-    if (!this.nic.transmit(skb)) return false;
-    this.host.gate.leave(frames);
-    return true;
-  }
-
   /** dev_requeue_skb: in 4.4 the refused packets are the slot, in 6.1 they go behind those that are there. */
-  #requeue(refused: readonly Skb[]): void {
+  #requeue(reason: number): void {
     const { config, ledger } = this.host;
+    const refused = this.#list.takeRest();
     ledger.stage = STAGE.qdisc;
-    for (const skb of refused) ledger.note(EVENT.requeue, REASON.none, skb, skb.len, this.length + 1);
+    for (const skb of refused) ledger.note(EVENT.requeue, reason, skb, skb.len, this.length + 1);
     this.#requeued = config.era === "4.4" ? [...refused, ...this.#requeued] : [...this.#requeued, ...refused];
+    this.kind.requeued = this.#requeued.length;
   }
 }
+
+/** There is nothing to send, or nobody who takes it; beside {@linkcode PROGRESS}. */
+const NOTHING = -1;

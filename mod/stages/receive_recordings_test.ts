@@ -30,6 +30,9 @@ const DELIVERED_COLUMNS = [
   ...["gso_size", "gso_segs", "gso_type", "ip_summed"],
 ];
 
+/** AES-CBC and SHA-1 in an emulator took so long that the softirq ended before its budget (2 jiffies), and polled once more. */
+const SLOW = "sizes-rx-tunnel-cbc128sha1-udp-frags-step7";
+
 let comparedValues = 0;
 
 function compareTables(actual: readonly ResultRow[], expected: readonly TableRow[], columns: readonly string[]): void {
@@ -57,7 +60,8 @@ for (const recording of recordings.filter((each) => whyNotReceived(each) === und
   Deno.test(`receive of 6.1 as recorded: ${recording.scenario.name}`, () => {
     const { espInputs, delivered, starts } = playReceive(recording);
     compareTables(espInputs, rowsOf(recording, "expected_esp_rx.csv"), ESP_COLUMNS);
-    compareTables(delivered, rowsOf(recording, "expected.csv"), DELIVERED_COLUMNS);
+    const columns = DELIVERED_COLUMNS.filter((column) => column !== "poll" || recording.scenario.name !== SLOW);
+    compareTables(delivered, rowsOf(recording, "expected.csv"), columns);
     if (!hasPlainInnerHeader(recording)) return;
     assertEquals(starts, recording.output.map(({ bytes }) => bytes.subarray(ETH_HLEN).toHex()));
     comparedValues += starts.length;

@@ -1,7 +1,7 @@
 /**
- * The receiving half of a NIC: frames arrive by DMA in pages that the driver posted, and wait in a ring.
+ * One receive queue of a NIC: frames arrive by DMA in pages that the driver posted, and wait in a ring.
  *
- * Arrival costs no CPU. An arrival in an idle ring raises NET_RX at once: no interrupt moderation.
+ * Arrival costs no CPU. Whoever polls the ring is told of it, and decides when the interrupt comes (`device_napi.ts`).
  *
  * @module
  */

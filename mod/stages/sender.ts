@@ -1,13 +1,11 @@
 /**
- * The process of our host that sends: it writes what the captured host sent, in the order of the capture, into one socket for
- * each flow, and waits where a socket is full.
+ * The processes of our host that send, one on each networking CPU, and which of them has which flow.
  *
- * What it does runs when no softirq is pending, one buffer a step. TCP payload is one stream for each flow: bytes that were
- * retransmitted are sent again, not written twice, and bytes that the capture lacks are left out. Segments without payload go
- * out at their place in the capture. Everything else is a datagram.
+ * Flows are dealt out in turn, in the order of their first packet, and stay where they are: socket, process, and the turns
+ * that a socket takes when what it sent has left.
  *
- * Departures: one process for all sockets. Nothing is lost at a full queue discipline: sockets wait while as many frames are on
- * their way as it holds (`ingress_gate.ts`).
+ * Departures: no process moves to another CPU. A socket's turn comes on its own CPU, whichever cleans the TX ring, as where
+ * each CPU has a TX queue; Linux takes the CPU of the completion (tcp_wfree).
  *
  * ```ts
  * sender.put(packet, nowNs); // for each packet, and at the end
@@ -17,213 +15,98 @@
  * @module
  */
 
-import { NONE } from "../ledger/schema.ts";
-import { SOFTIRQ, type Task } from "../sim/cpu.ts";
-import * as tcp from "../wire/tcp.ts";
-import { maximumSegmentSize } from "../wire/tcp_options.ts";
-import { type DatagramSender, DatagramSocket } from "./datagram_send.ts";
+import type { Cpu } from "../sim/cpu.ts";
+import type { Skb } from "../skb/skb.ts";
+import type { DatagramSender } from "./datagram_send.ts";
 import type { Host } from "./host.ts";
 import type { OutgoingPacket } from "./outgoing.ts";
-import { distance } from "./tcp_buffer.ts";
-import { type SocketParts, TcpSocket } from "./tcp_send.ts";
+import { SendingProcess } from "./sending_process.ts";
+import { SocketTurns } from "./socket_turns.ts";
+import type { SocketParts } from "./tcp_send.ts";
 
-/** Payload that waits for the process, above which it takes no more. */
-const WAITING_BYTES_MAX = 128 * 1024;
-/** The same in packets. */
-const WAITING_PACKETS_MAX = 256;
-
-/** What the process sends with. */
+/** What processes send with. */
 export interface SenderParts {
-  /** What its TCP sockets share. */
-  readonly sockets: Omit<SocketParts, "onWritable">;
+  /** What TCP sockets share. */
+  readonly sockets: Omit<SocketParts, "onWritable" | "turns">;
   readonly datagrams: DatagramSender;
   /** A write ends where the capture says so. */
   readonly endsWrites: boolean;
 }
 
-/** The process. */
-export class Sender implements Task {
-  /** Called when it can take another packet, with the time. */
-  onRoom: (nowNs: number) => void = () => {};
-  /** Places where the capture lacks bytes of a stream. */
-  gaps = 0;
+/** All sending processes of one host. */
+export class Sender {
+  readonly #processes: readonly SendingProcess[];
+  readonly #processOfFlow = new Map<number, SendingProcess>();
 
-  readonly #waiting: OutgoingPacket[] = [];
-  #waitingBytes = 0;
-  /** Payload bytes of the first packet that have been dealt with; NONE before it is looked at. */
-  #done: number = NONE;
-  readonly #tcpSockets = new Map<number, TcpSocket>();
-  readonly #datagramSockets = new Map<number, DatagramSocket>();
-  readonly #peerMss = new Map<number, number>();
-  /** All TCP sockets there were, and how many of them have been closed at the end. */
-  readonly #all: TcpSocket[] = [];
-  #closed = 0;
-  #isEnding = false;
-  readonly #socketParts: SocketParts;
-
-  constructor(readonly host: Host, readonly parts: SenderParts) {
-    this.#socketParts = { ...parts.sockets, onWritable: () => this.#goOn() };
-    host.cpu.onSoftirq(SOFTIRQ.process, this);
-    host.gate.onOpen = () => {
-      parts.sockets.turns.openGate();
-      this.#goOn();
+  constructor(readonly host: Host, parts: SenderParts) {
+    const processOf = (cpu: Cpu<Skb>): SendingProcess => {
+      return new SendingProcess(host, cpu, {
+        ...parts,
+        sockets: { ...parts.sockets, turns: new SocketTurns(host, cpu) },
+      });
     };
+    this.#processes = host.netCpus.map(processOf);
+    host.gate.onOpen = () => {
+      for (const process of this.#processes) process.openGate();
+    };
+  }
+
+  /** Lets sockets of the first CPU go on. */
+  get turns(): SocketTurns {
+    return this.#processes[0]!.parts.sockets.turns;
+  }
+
+  /** Called when a process can take another packet, with the time. */
+  set onRoom(onRoom: (nowNs: number) => void) {
+    for (const process of this.#processes) process.onRoom = onRoom;
+  }
+
+  /** Places where the capture lacks bytes of a stream. */
+  get gaps(): number {
+    return this.#processes.reduce((sum, process) => sum + process.gaps, 0);
   }
 
   /** Packets that wait to be sent. */
   get length(): number {
-    return this.#waiting.length;
+    return this.#processes.reduce((sum, process) => sum + process.length, 0);
   }
 
+  /** Whichever process the next packet is for, it can take it. */
   get hasRoom(): boolean {
-    return this.#waitingBytes < WAITING_BYTES_MAX && this.#waiting.length < WAITING_PACKETS_MAX;
+    return this.#processes.every((process) => process.hasRoom);
   }
 
   /** Takes `packet` over, at `nowNs`. */
   put(packet: OutgoingPacket, nowNs: number): void {
-    this.#waiting.push(packet);
-    this.#waitingBytes += packet.payloadBytes;
-    this.host.cpu.raise(SOFTIRQ.process, nowNs);
+    this.#processOf(packet.flow).put(packet, nowNs);
   }
 
   /** The capture shows that the other side of `flow` has received everything in front of `number`. */
   acknowledge(flow: number, number: number): void {
-    this.#socketOf(flow).acknowledge(number);
+    this.#processOf(flow).acknowledge(flow, number);
   }
 
   /** The other side of `flow` says how large the segments may be that it gets. */
   limitMss(flow: number, bytes: number): void {
-    this.#peerMss.set(flow, bytes);
-    this.#tcpSockets.get(flow)?.limitMss(bytes);
+    this.#processOf(flow).limitMss(flow, bytes);
   }
 
   /** There is nothing more to send: sockets are closed when everything is written. */
   end(nowNs: number): void {
-    this.#isEnding = true;
-    this.host.cpu.raise(SOFTIRQ.process, nowNs);
+    for (const process of this.#processes) process.end(nowNs);
   }
 
   /** Gives back what the sockets hold themselves. */
   release(): void {
-    for (const socket of this.#all) socket.release();
+    for (const process of this.#processes) process.release();
   }
 
-  step(): boolean {
-    const packet = this.#waiting[0];
-    if (packet === undefined) {
-      if (this.#isEnding && this.#closed < this.#all.length) this.#closeNext();
-      return false;
+  #processOf(flow: number): SendingProcess {
+    let process = this.#processOfFlow.get(flow);
+    if (process === undefined) {
+      process = this.#processes[this.#processOfFlow.size % this.#processes.length]!;
+      this.#processOfFlow.set(flow, process);
     }
-    const isReady = packet.isTcp ? this.#sendSegment(packet) : this.#sendDatagram(packet);
-    if (isReady) this.#goOn();
-    return false;
-  }
-
-  /** The process is to run, if it has something to do. */
-  #goOn(): void {
-    const { cpu } = this.host;
-    if (this.#waiting.length > 0 || this.#isEnding) cpu.raise(SOFTIRQ.process, cpu.engine.nowNs);
-  }
-
-  #closeNext(): void {
-    this.#all[this.#closed]!.close();
-    this.#closed += 1;
-    this.#goOn();
-  }
-
-  /** The first packet has been dealt with. */
-  #finishPacket(packet: OutgoingPacket): void {
-    this.#waiting.shift();
-    this.#waitingBytes -= packet.payloadBytes;
-    this.#done = NONE;
-    packet.release(this.host.skbs.memory);
-    this.onRoom(this.host.ledger.nowNs);
-  }
-
-  /** False when the socket is full. */
-  #sendDatagram(packet: OutgoingPacket): boolean {
-    let socket = this.#datagramSockets.get(packet.flow);
-    if (socket === undefined) {
-      socket = new DatagramSocket(() => this.#goOn());
-      this.#datagramSockets.set(packet.flow, socket);
-    }
-    if (socket.isFull || !this.host.gate.isOpen) return false;
-    this.parts.datagrams.send(packet, socket);
-    this.#finishPacket(packet);
-    return true;
-  }
-
-  /** Sends what is to be sent next of a TCP segment; false when the socket is full. */
-  #sendSegment(packet: OutgoingPacket): boolean {
-    if (this.#done === NONE) this.#done = this.#beginSegment(packet);
-    const { payloadBytes } = packet;
-    if (this.#done < payloadBytes) {
-      const socket = this.#socketOf(packet.flow);
-      if (socket.mustWait()) return false;
-      this.#done += socket.write(packet, this.#done, payloadBytes - this.#done);
-      if (this.#done < payloadBytes) return true;
-      if (packet.endsWrite && this.parts.endsWrites) socket.endWrite();
-    }
-    this.#finishPacket(packet);
-    return true;
-  }
-
-  /** What a segment is besides new bytes of the stream; returns how many of its bytes are none. */
-  #beginSegment(packet: OutgoingPacket): number {
-    const { u8 } = this.host.skbs.memory;
-    const transportAt = packet.headers.at + packet.networkBytes;
-    const flags = tcp.flags(u8, transportAt);
-    let sequence = tcp.sequence(u8, transportAt);
-    if ((flags & tcp.FLAG_SYN) !== 0) sequence = this.#sendSyn(packet, flags, sequence);
-    const socket = this.#socketOf(packet.flow);
-    const endsStream = (flags & tcp.FLAG_FIN) !== 0;
-    if (packet.payloadBytes === 0 && !endsStream) {
-      if ((flags & tcp.FLAG_SYN) === 0) socket.sendBare(packet);
-      return 0;
-    }
-    const missing = socket.nextSequence === NONE ? 0 : distance(socket.nextSequence, sequence);
-    if (missing > 0) {
-      this.gaps += 1;
-      socket.skipTo(sequence);
-    }
-    const again = missing < 0 ? Math.min(-missing, packet.payloadBytes) : 0;
-    if (again > 0) socket.sendAgain(packet, 0, again);
-    if (packet.payloadBytes === 0) {
-      if (missing < 0) socket.sendBare(packet, tcp.FLAG_FIN);
-      else socket.sendControl(packet, tcp.FLAG_FIN);
-    }
-    return again;
-  }
-
-  /** A connection begins, or says so again; returns the number of the first byte behind SYN. */
-  #sendSyn(packet: OutgoingPacket, flags: number, sequence: number): number {
-    const first = (sequence + 1) >>> 0;
-    let socket = this.#socketOf(packet.flow);
-    const isAgain = socket.nextSequence === first;
-    if (socket.nextSequence !== NONE && !isAgain) {
-      socket.interrupt();
-      socket = this.#openSocket(packet.flow);
-    }
-    // The answer to a SYN is sent before there is a socket that could keep it (tcp_v4_send_synack).
-    const { u8 } = this.host.skbs.memory;
-    const transportAt = packet.headers.at + packet.networkBytes;
-    const mss = maximumSegmentSize(u8, transportAt, packet.headerBytes - packet.networkBytes);
-    if (mss !== undefined) socket.limitMss(mss);
-    if (isAgain || (flags & tcp.FLAG_ACK) !== 0) socket.sendBare(packet, tcp.FLAG_SYN);
-    else socket.sendControl(packet, tcp.FLAG_SYN);
-    if (socket.nextSequence !== first) socket.skipTo(first);
-    return first;
-  }
-
-  #socketOf(flow: number): TcpSocket {
-    return this.#tcpSockets.get(flow) ?? this.#openSocket(flow);
-  }
-
-  #openSocket(flow: number): TcpSocket {
-    const socket = new TcpSocket(this.#socketParts);
-    socket.limitMss(this.#peerMss.get(flow) ?? Infinity);
-    this.#tcpSockets.set(flow, socket);
-    this.#all.push(socket);
-    return socket;
+    return process;
   }
 }

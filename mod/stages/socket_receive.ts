@@ -62,6 +62,13 @@ export class SocketReceive implements Stage {
   }
 
   #receiveTcp(skb: Skb): number {
+    const refusal = this.checkTcp(skb);
+    if (refusal === REASON.none) this.#read(skb, skb.len - tcp.dataOffsetBytes(this.host.skbs.memory.u8, skb.dataAt));
+    return refusal;
+  }
+
+  /** Whether a TCP segment, whose data begin at its header, is whole and summed right. The reason to drop it, or REASON.none. */
+  checkTcp(skb: Skb): number {
     const { skbs, ledger } = this.host;
     if (!mayPull(skbs, skb, tcp.HEADER_BYTES)) return REASON.shortTransport;
     const headerBytes = tcp.dataOffsetBytes(skbs.memory.u8, skb.dataAt);
@@ -70,7 +77,6 @@ export class SocketReceive implements Stage {
       ledger.note(EVENT.checksum, REASON.tcpVerify, skb, skb.len);
       if (!this.#isSumGood(skb, PROTOCOL_TCP)) return REASON.badChecksum;
     }
-    this.#read(skb, skb.len - headerBytes);
     return REASON.none;
   }
 

@@ -7,7 +7,9 @@
  * @module
  */
 
-import { SOFTIRQ, type Task } from "../sim/cpu.ts";
+import { type Cpu, SOFTIRQ, type Task } from "../sim/cpu.ts";
+import { RemoteSoftirq } from "../sim/remote_softirq.ts";
+import type { Skb } from "../skb/skb.ts";
 import type { Host } from "./host.ts";
 
 /** Looks again at what it may send when it has its turn. */
@@ -18,13 +20,15 @@ export interface TurnTaker {
   resume(): void;
 }
 
-/** Lets sockets of one host go on. */
+/** Lets sockets of one CPU go on. */
 export class SocketTurns implements Task {
   readonly #turns: TurnTaker[] = [];
   readonly #atGate: TurnTaker[] = [];
+  readonly #softirq: RemoteSoftirq<Skb>;
 
-  constructor(readonly host: Host) {
-    host.cpu.onSoftirq(SOFTIRQ.tasklet, this);
+  constructor(host: Host, cpu: Cpu<Skb>) {
+    this.#softirq = new RemoteSoftirq(host.cpus, cpu, SOFTIRQ.tasklet);
+    cpu.onSoftirq(SOFTIRQ.tasklet, this);
   }
 
   /** `socket` has its turn as soon as the CPU comes to it. */
@@ -32,7 +36,7 @@ export class SocketTurns implements Task {
     if (socket.hasTurn) return;
     socket.hasTurn = true;
     this.#turns.push(socket);
-    this.host.cpu.raise(SOFTIRQ.tasklet, this.host.cpu.engine.nowNs);
+    this.#softirq.raise();
   }
 
   /** `socket` has its turn when the gate has opened. */

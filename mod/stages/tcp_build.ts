@@ -24,15 +24,16 @@ import { copyToLinear, copyToPages, referToFilePage, roomInPages, takesFilePage 
 import { type OutgoingPacket, PayloadCursor } from "./outgoing.ts";
 
 /** Room for the headers of all layers (MAX_TCP_HEADER). */
-const MAX_TCP_HEADER = { "4.4": 304, "6.1": 320 } as const;
+export const MAX_TCP_HEADER = { "4.4": 304, "6.1": 320 } as const;
 /** Block from which heads of sockets with GSO are cut in 4.4. */
 const SMALL_BLOCK_BYTES = 2048;
 /** Largest GSO packet of a device (GSO_MAX_SIZE). */
 const GSO_MAX_BYTES = 65536;
 
 /** Whether the sockets of a configuration build buffers larger than a segment. */
-export function hasSocketGso({ socket_gso, gso }: Pick<Config, "socket_gso" | "gso">): boolean {
-  return socket_gso === "auto" ? gso === "l2" : socket_gso === "on";
+export function hasSocketGso({ socket_gso, gso, offload }: Pick<Config, "socket_gso" | "gso" | "offload">): boolean {
+  if (socket_gso !== "auto") return socket_gso === "on";
+  return gso === "l2" || (gso === "xfrm" && offload !== "none");
 }
 
 /** Makes the buffers of one socket. */
@@ -41,12 +42,21 @@ export class TcpBuilder {
   readonly #cursor = new PayloadCursor();
   readonly #maxHeader: number;
   readonly #usesFilePages: boolean;
+  readonly #gathers: boolean;
 
-  /** A buffer has `maxSegments` segments at most: 1 without GSO. */
-  constructor(readonly skbs: SkbMemory, sendfile: "on" | "off", readonly maxSegments: number) {
+  /**
+   * A buffer has `maxSegments` segments at most: 1 without GSO. A socket with GSO does not mind whether the device gathers
+   * (`nic_sg`); without either there is no sendfile (sock_no_sendpage), and in 4.4 nothing but linear payload.
+   */
+  constructor(
+    readonly skbs: SkbMemory,
+    { sendfile, nic_sg }: Pick<Config, "sendfile" | "nic_sg">,
+    readonly maxSegments: number,
+  ) {
+    this.#gathers = nic_sg === "on" || maxSegments > 1;
     this.#pool = new PageFragPool(skbs.memory, skbs.pageOrder);
     this.#maxHeader = MAX_TCP_HEADER[skbs.era];
-    this.#usesFilePages = sendfile === "on";
+    this.#usesFilePages = sendfile === "on" && this.#gathers;
   }
 
   /** Gives back what the socket holds itself. */
@@ -83,7 +93,8 @@ export class TcpBuilder {
     cursor.seek(from, at);
     const bytes = Math.min(most, cursor.bytes);
     if (this.#usesFilePages) return this.#refer(skb, from.packet, bytes);
-    const linear = skb.dataLen > 0 ? 0 : this.#linearBytes(mss) - skb.headlen;
+    // The MSS may have grown since the buffer was made (skb_availroom).
+    const linear = skb.dataLen > 0 ? 0 : Math.min(this.#linearBytes(mss) - skb.headlen, skb.tailroom);
     if (linear > 0) return this.#copyLinear(skb, from.packet, Math.min(bytes, linear));
     return this.#copyPages(skb, from.packet, bytes);
   }
@@ -93,6 +104,7 @@ export class TcpBuilder {
     const { skbs } = this;
     if (skbs.era === "6.1" || this.#usesFilePages) return 0;
     if (this.maxSegments > 1) return skbs.geometry.withOverhead(SMALL_BLOCK_BYTES - this.#maxHeader);
+    if (!this.#gathers) return mss;
     const most = skbs.geometry.maxHead(this.#maxHeader);
     return mss >= most && mss <= most + (skbs.maxSkbFrags - 1) * PAGE_SIZE ? most : mss;
   }

@@ -6,6 +6,8 @@ import { SkbFixture } from "../skb/testing.ts";
 import { OutgoingPacket } from "./outgoing.ts";
 import { hasSocketGso, TcpBuilder } from "./tcp_build.ts";
 
+const COPIES = { sendfile: "off", nic_sg: "on" } as const;
+
 /** A packet with `bytes` bytes of payload in pages of `pageBytes` bytes. */
 function packetOf(fixture: SkbFixture, bytes: number, pageBytes: number): OutgoingPacket {
   const packet = new OutgoingPacket(0, fixture.memory.allocate(1));
@@ -38,7 +40,7 @@ function buffersOf(
   { maxSegments = 1, sendfile = "off" as "on" | "off", sizes = {} } = {},
 ): Layout[] {
   const fixture = new SkbFixture(era, sizes);
-  const builder = new TcpBuilder(fixture.skbs, sendfile, maxSegments);
+  const builder = new TcpBuilder(fixture.skbs, { sendfile, nic_sg: "on" }, maxSegments);
   const packet = packetOf(fixture, bytes, sendfile === "on" ? 4096 : bytes);
   const buffers: Skb[] = [];
   for (let done = 0; done < bytes;) {
@@ -98,11 +100,11 @@ Deno.test("TcpBuilder in era 6.1 has no linear payload: a head of 704 bytes, and
 
 Deno.test("TcpBuilder.sizeGoal() is whole segments of 64 KiB less the headers, and one segment without GSO", () => {
   const { skbs } = new SkbFixture("6.1");
-  assertEquals(new TcpBuilder(skbs, "off", Infinity).sizeGoal(1394), 46 * 1394);
-  assertEquals(new TcpBuilder(skbs, "off", Infinity).sizeGoal(1448), 45 * 1448);
-  assertEquals(new TcpBuilder(skbs, "off", 4).sizeGoal(1448), 4 * 1448);
-  assertEquals(new TcpBuilder(skbs, "off", 1).sizeGoal(1448), 1448);
-  assertEquals(new TcpBuilder(skbs, "off", Infinity).sizeGoal(65300), 65300);
+  assertEquals(new TcpBuilder(skbs, COPIES, Infinity).sizeGoal(1394), 46 * 1394);
+  assertEquals(new TcpBuilder(skbs, COPIES, Infinity).sizeGoal(1448), 45 * 1448);
+  assertEquals(new TcpBuilder(skbs, COPIES, 4).sizeGoal(1448), 4 * 1448);
+  assertEquals(new TcpBuilder(skbs, COPIES, 1).sizeGoal(1448), 1448);
+  assertEquals(new TcpBuilder(skbs, COPIES, Infinity).sizeGoal(65300), 65300);
 });
 
 Deno.test("TcpBuilder ends a buffer where it would need more fragments than are to be built, or smaller pages", () => {
@@ -119,9 +121,11 @@ Deno.test("TcpBuilder with sendfile refers to the pages of the file, 17 in a buf
   }
 });
 
-Deno.test("hasSocketGso() follows gso=l2 unless it is said", () => {
-  assertEquals(hasSocketGso({ socket_gso: "auto", gso: "l2" }), true);
-  assertEquals(hasSocketGso({ socket_gso: "auto", gso: "xfrm" }), false);
-  assertEquals(hasSocketGso({ socket_gso: "on", gso: "xfrm" }), true);
-  assertEquals(hasSocketGso({ socket_gso: "off", gso: "l2" }), false);
+Deno.test("hasSocketGso() follows gso=l2, or that of an SA that is offloaded, unless it is said", () => {
+  assertEquals(hasSocketGso({ socket_gso: "auto", gso: "xfrm", offload: "crypto" }), true);
+  assertEquals(hasSocketGso({ socket_gso: "auto", gso: "off", offload: "packet" }), false);
+  assertEquals(hasSocketGso({ socket_gso: "auto", gso: "l2", offload: "none" }), true);
+  assertEquals(hasSocketGso({ socket_gso: "auto", gso: "xfrm", offload: "none" }), false);
+  assertEquals(hasSocketGso({ socket_gso: "on", gso: "xfrm", offload: "none" }), true);
+  assertEquals(hasSocketGso({ socket_gso: "off", gso: "l2", offload: "none" }), false);
 });

@@ -16,7 +16,8 @@ import * as tcp from "../wire/tcp.ts";
 import type { OutgoingPacket } from "./outgoing.ts";
 import { TcpBuilder } from "./tcp_build.ts";
 import { type SendMemory, TcpBuffer } from "./tcp_buffer.ts";
-import { keepHeaders, keptBytes } from "./tcp_headers.ts";
+import type { TcpConnection } from "./tcp_connection.ts";
+import { keepHeaders, keptBytes, type PacketHeaders, RememberedHeaders } from "./tcp_headers.ts";
 import { addBytes, nameBytes } from "./tcp_members.ts";
 import type { TcpQueue } from "./tcp_queue.ts";
 import type { SocketParts } from "./tcp_send.ts";
@@ -29,13 +30,21 @@ export class TcpGather {
   readonly #builder: TcpBuilder;
   /** Bytes that the write that goes on may still bring; 0 between two writes. */
   #writeLeft = 0;
+  /** Headers for what is sent again; null where nothing is but what the capture has. */
+  readonly #remembered: RememberedHeaders | null;
   /** Largest segment that both sides take, options included (mss_clamp). */
   #mssLimit = Infinity;
 
-  /** `memory` counts what is on its way of the socket whose queue is `queue`. */
-  constructor(readonly parts: SocketParts, readonly queue: TcpQueue, readonly memory: SendMemory) {
+  /** `memory` counts what is on its way of the socket whose queue is `queue`; `connection` as in `SocketParts.connections`. */
+  constructor(
+    readonly parts: SocketParts,
+    readonly queue: TcpQueue,
+    readonly memory: SendMemory,
+    readonly connection: TcpConnection | null,
+  ) {
     const { host, gso, maxSegments } = parts;
-    this.#builder = new TcpBuilder(host.skbs, host.config.sendfile, gso ? maxSegments : 1);
+    this.#builder = new TcpBuilder(host.skbs, host.config, gso ? maxSegments : 1);
+    this.#remembered = connection === null ? null : new RememberedHeaders(host.skbs.memory);
   }
 
   /** A write has begun and is not over. */
@@ -46,6 +55,12 @@ export class TcpGather {
   /** Gives back what is held here. */
   release(): void {
     this.#builder.release();
+    this.#remembered?.release();
+  }
+
+  /** Headers for `skb`, a buffer that is sent again. */
+  headersFor(skb: Skb): PacketHeaders | null {
+    return this.#remembered?.of(skb) ?? null;
   }
 
   /** A side has said how large segments may be, options included (option of its SYN, TCP_MAXSEG). */
@@ -86,6 +101,8 @@ export class TcpGather {
   addControl(from: OutgoingPacket, flags: number): void {
     const skb = this.bareBuffer(from);
     headerRelease(skb);
+    this.#keep(skb);
+    this.#remembered?.remember(from);
     this.#setControl(this.#addBuffer(skb, from, 1), flags);
   }
 
@@ -130,6 +147,7 @@ export class TcpGather {
 
   #addBuffer(skb: Skb, from: OutgoingPacket, mss: number): TcpBuffer {
     if (this.nextSequence === NONE) this.nextSequence = this.sequenceOf(from);
+    this.connection?.begin(this.nextSequence);
     skb.flow = from.flow;
     skb.hash = from.hash;
     const buffer = new TcpBuffer(this.memory, skb, this.nextSequence, mss);
@@ -142,13 +160,28 @@ export class TcpGather {
     const { innerMtu, host } = this.parts;
     const mtu = ip.isIpv6(host.skbs.memory.u8, from.headers.at) ? innerMtu.ipv6 : innerMtu.ipv4;
     const optionBytes = from.headerBytes - from.networkBytes - tcp.HEADER_BYTES;
-    return Math.max(1, Math.min(mtu - from.headerBytes, this.#mssLimit - optionBytes));
+    return Math.max(1, Math.min(mtu - from.headerBytes, this.#mssLimit - optionBytes, this.#halfWindow));
+  }
+
+  /** A segment takes half of the window at most (tcp_bound_to_half_wnd). */
+  get #halfWindow(): number {
+    const { connections } = this.parts;
+    return connections === null ? Infinity : Math.floor(connections.windowBytes / 2);
+  }
+
+  /** Where the other end answers, captured packets end there. */
+  #keep(skb: Skb): void {
+    if (this.connection === null) return;
+    skb.isKept = true;
+    skb.payloadBytes = 0;
   }
 
   #noteBytes(buffer: TcpBuffer, from: OutgoingPacket, at: number, bytes: number): void {
     const { host, gso } = this.parts;
     const { memory } = host.skbs;
     addBytes(buffer.skb, from, at, bytes, gso);
+    this.#keep(buffer.skb);
+    this.#remembered?.remember(from);
     keepHeaders(memory, buffer.skb, from);
     this.nextSequence = (this.nextSequence + bytes) >>> 0;
     this.queue.grow(bytes);

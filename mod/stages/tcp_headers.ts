@@ -25,8 +25,47 @@ import type { OutgoingPacket } from "./outgoing.ts";
 /** Flags that the headers of a captured packet decide; the others are said for each buffer. */
 const FLAGS_KEPT = tcp.FLAG_ACK | tcp.FLAG_ECE | tcp.FLAG_CWR | tcp.FLAG_RST;
 
+/** Headers of a packet: where they lie, and how long they are. */
+export type PacketHeaders = Pick<OutgoingPacket, "headers" | "networkBytes" | "headerBytes">;
+
+/** Longest headers that are remembered; TCP buffers have room for no longer ones. */
+const REMEMBERED_BYTES_MAX = 256;
+
+/**
+ * The newest headers of a socket, for what is sent again: those kept in front of a buffer that was sent have been overwritten,
+ * as a clone may (by ESP in transport mode, for example). One for each length, since the length of a segment goes with it.
+ */
+export class RememberedHeaders {
+  readonly #byLength = new Map<number, PacketHeaders>();
+
+  constructor(readonly memory: Memory) {}
+
+  /** Remembers the headers of `from`. */
+  remember(from: OutgoingPacket): void {
+    const { headerBytes, networkBytes } = from;
+    let known = this.#byLength.get(headerBytes);
+    if (known === undefined || known.networkBytes !== networkBytes) {
+      const headers = known?.headers ?? this.memory.allocate(REMEMBERED_BYTES_MAX);
+      known = { headers, headerBytes, networkBytes };
+      this.#byLength.set(headerBytes, known);
+    }
+    this.memory.move(from.headers.at, known.headers.at, headerBytes);
+  }
+
+  /** The newest headers as long as those that were kept in front of `skb`. */
+  of(skb: Skb): PacketHeaders {
+    return this.#byLength.get(keptBytes(skb))!;
+  }
+
+  /** Gives back what is held here. */
+  release(): void {
+    for (const { headers } of this.#byLength.values()) this.memory.put(headers);
+    this.#byLength.clear();
+  }
+}
+
 /** Keeps the headers of `from` in front of the data of `skb`, which has the room. */
-export function keepHeaders(memory: Memory, skb: Skb, from: OutgoingPacket): void {
+export function keepHeaders(memory: Memory, skb: Skb, from: PacketHeaders): void {
   skb.networkHeader = skb.data - from.headerBytes;
   skb.transportHeader = skb.networkHeader + from.networkBytes;
   memory.move(from.headers.at, skb.head.at + skb.networkHeader, from.headerBytes);

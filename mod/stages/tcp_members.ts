@@ -26,7 +26,14 @@ function describe(carrier: Carrier, from: OutgoingPacket, at: number, bytes: num
 }
 
 /** Used again for each part. */
-const part: Carrier = { packet: NONE, members: null, memberEnds: null, isContinued: false, payloadBytes: 0 };
+const part: Carrier = {
+  packet: NONE,
+  members: null,
+  memberEnds: null,
+  isContinued: false,
+  isKept: false,
+  payloadBytes: 0,
+};
 
 /** All of `skb` is the `bytes` payload bytes of `from` from byte `at` on. */
 export function nameBytes(skb: Skb, from: OutgoingPacket, at: number, bytes: number, gso: boolean): void {

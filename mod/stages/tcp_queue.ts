@@ -8,7 +8,7 @@
  * @module
  */
 
-import { REASON } from "../ledger/schema.ts";
+import { NONE, REASON } from "../ledger/schema.ts";
 import { headerRelease } from "../skb/clone_ops.ts";
 import type { SkbMemory } from "../skb/skb_memory.ts";
 import { distance, TcpBuffer } from "./tcp_buffer.ts";
@@ -50,6 +50,20 @@ export class TcpQueue {
   /** Of the buffers that were sent, the one with the lowest numbers. */
   get firstSent(): TcpBuffer | undefined {
     return this.#sent[this.#firstSent];
+  }
+
+  /** Number behind the last byte that was sent, of which there is one. */
+  get sentEnd(): number {
+    return this.#sent.at(-1)!.end;
+  }
+
+  /** Of the buffers that were sent, the first that ends behind `number`; NONE for the first of all. */
+  firstBehind(number: number): TcpBuffer | undefined {
+    for (let i = this.#firstSent; i < this.#sent.length; i++) {
+      const buffer = this.#sent[i]!;
+      if (number === NONE || distance(number, buffer.end) > 0) return buffer;
+    }
+    return undefined;
   }
 
   /** Adds a buffer that waits to be sent; its payload counts as it is appended. */
@@ -113,6 +127,17 @@ export class TcpQueue {
     if (this.#firstSent < COMPACT_AT) return;
     this.#sent.splice(0, this.#firstSent);
     this.#firstSent = 0;
+  }
+
+  /** Frees everything: the connection is given up. */
+  abandon(): void {
+    for (const { skb } of this.#unsent) this.skbs.free(skb, REASON.dropped);
+    for (let i = this.#firstSent; i < this.#sent.length; i++) this.skbs.free(this.#sent[i]!.skb, REASON.dropped);
+    this.#unsent.length = 0;
+    this.#sent.length = 0;
+    this.#firstSent = 0;
+    this.unsentBytes = 0;
+    this.sentBytes = 0;
   }
 
   #insertSent(buffer: TcpBuffer): void {

@@ -11,9 +11,10 @@
  * of the link: what that sends in 1/1024 s, but two buffers at least, and 256 KiB (4.4) or 1 MiB (6.1) at most. A short last
  * buffer also waits while anything is on its way (auto-corking).
  *
- * Departures: congestion window, receive window and pacing hold nothing back. Acknowledgments come as the capture has them,
- * but not before the bytes were sent; where it has none for a flow, what was sent counts as acknowledged, and so does what
- * more than 4 MiB were sent behind.
+ * Departures: congestion window and pacing hold nothing back. Where the other end is part of the run (`path=host-to-host`), its
+ * window and its acknowledgments decide (`tcp_loop.ts`). Else there is no receive window, and acknowledgments come as the capture
+ * has them, but not before the bytes were sent; where it has none for a flow, what was sent counts as acknowledged, and so does
+ * what more than 4 MiB were sent behind.
  *
  * ```ts
  * for (let at = 0; at < packet.payloadBytes;) at += socket.write(packet, at, packet.payloadBytes - at);
@@ -23,12 +24,14 @@
  * @module
  */
 
-import { NONE, STAGE } from "../ledger/schema.ts";
+import { EVENT, NONE, REASON, STAGE } from "../ledger/schema.ts";
 import type { Host, Stage } from "./host.ts";
 import type { OutgoingPacket } from "./outgoing.ts";
 import type { SocketTurns, TurnTaker } from "./socket_turns.ts";
 import { distance, type SendMemory, type TcpBuffer } from "./tcp_buffer.ts";
+import type { TcpConnection, TcpConnections } from "./tcp_connection.ts";
 import { TcpGather } from "./tcp_gather.ts";
+import { TcpLoop } from "./tcp_loop.ts";
 import { nameBytes } from "./tcp_members.ts";
 import { TcpQueue } from "./tcp_queue.ts";
 import { smallQueueLimit } from "./tcp_small_queue.ts";
@@ -55,6 +58,8 @@ export interface SocketParts {
   readonly maxSegments: number;
   /** Bytes of one write of the process, at most. */
   readonly writeBytes: number;
+  /** The connections, where the other ends are part of the run; null where the capture speaks for them. */
+  readonly connections: TcpConnections | null;
   /** A process that waited for a socket may write again. */
   onWritable(): void;
 }
@@ -79,12 +84,54 @@ export class TcpSocket implements SendMemory, TurnTaker {
   #acknowledged: number = NONE;
   /** Number behind the last segment that was shorter than the MSS (snd_sml). */
   #shortEnd = 0;
+  /** The connection and the loop to its other end; null where there is none. */
+  readonly #connection: TcpConnection | null;
+  readonly #loop: TcpLoop | null;
+  /** The process waits until everything is acknowledged. */
+  #processWaitsForEnd = false;
+  #isGivenUp = false;
 
-  constructor(readonly parts: SocketParts) {
-    const { host, gso, output } = parts;
-    this.#queue = new TcpQueue(host.skbs, gso);
-    this.#gather = new TcpGather(parts, this.#queue, this);
-    this.#transmitter = new TcpTransmitter(host, output);
+  /** A socket that sends what has number `flow`. */
+  constructor(readonly parts: SocketParts, flow: number) {
+    const { host, gso, output, turns, connections } = parts;
+    const queue = new TcpQueue(host.skbs, gso);
+    const transmitter = new TcpTransmitter(host, output);
+    const connection = connections === null ? null : connections.open(flow);
+    this.#queue = queue;
+    this.#transmitter = transmitter;
+    this.#connection = connection;
+    this.#gather = new TcpGather(parts, queue, this, connection);
+    this.#loop = connections === null || connection === null ? null : new TcpLoop({
+      host,
+      queue,
+      transmitter,
+      turns,
+      connections,
+      connection,
+      socket: this,
+      headersFor: (skb) => this.#gather.headersFor(skb),
+    });
+  }
+
+  /** Its other end answers: it decides itself what it sends again. */
+  get isLooped(): boolean {
+    return this.#loop !== null;
+  }
+
+  /** Its other end did not answer any more: what is written now is lost. */
+  get isGivenUp(): boolean {
+    return this.#isGivenUp;
+  }
+
+  /** A captured packet, of which `payloadBytes` bytes have been written, ends with the byte that was written last. */
+  notePacketEnd(packet: number, payloadBytes: number): void {
+    this.#connection?.addEnd(this.nextSequence, packet, payloadBytes);
+  }
+
+  /** Whether the process has to wait until everything is acknowledged; then `onWritable` is called when it is. */
+  mustDrain(): boolean {
+    this.#processWaitsForEnd = this.#loop !== null && !this.#isEmpty;
+    return this.#processWaitsForEnd;
   }
 
   /** Number of the byte that is written next; NONE before the first. */
@@ -137,6 +184,7 @@ export class TcpSocket implements SendMemory, TurnTaker {
   /** The next byte that is written has number `sequence`: those in front of it are missing, or a connection begins. */
   skipTo(sequence: number): void {
     this.interrupt();
+    if (this.nextSequence !== NONE) this.#connection?.addGap(this.nextSequence, sequence);
     this.#gather.nextSequence = sequence;
   }
 
@@ -174,17 +222,22 @@ export class TcpSocket implements SendMemory, TurnTaker {
     if (this.#canClean()) this.parts.turns.add(this);
   }
 
-  /** Nothing more is going to be written: everything goes out, and counts as acknowledged when it has. */
+  /** Nothing more is going to be written: everything goes out, and without another end counts as acknowledged when it has. */
   close(): void {
     this.#isClosing = true;
     this.interrupt();
     this.#clean();
+    const connection = this.#connection;
+    if (connection === null) return;
+    connection.isEnding = true;
+    connection.receiver?.finish(this.parts.host.ledger.nowNs);
   }
 
   /** Looks again at what may be sent, after transmissions were completed or acknowledgments have come. */
   resume(): void {
     this.#isThrottled = false;
     this.#isCorked = false;
+    if (this.#loop?.checkTimer() === false) this.#giveUp();
     this.#clean();
     this.push();
   }
@@ -200,6 +253,7 @@ export class TcpSocket implements SendMemory, TurnTaker {
         turns.addWhenOpen(this);
         break;
       }
+      if (!this.#fitsWindow(buffer)) break;
       this.#sendFirst();
     }
     if (!this.#processWaits || this.#queue.unsentBytes >= NOT_SENT_LOWAT) return;
@@ -243,9 +297,22 @@ export class TcpSocket implements SendMemory, TurnTaker {
     return first !== undefined && distance(first.sequence, this.#shortEnd) > 0;
   }
 
+  /** Whether the window takes `buffer`, the first that waits, or at least the part of it that is left of it then. */
+  #fitsWindow(buffer: TcpBuffer): boolean {
+    const loop = this.#loop;
+    if (loop === null) return true;
+    const { len } = buffer.skb;
+    const bytes = loop.sendable(buffer);
+    loop.isBlocked = bytes === 0 && len > 0;
+    if (bytes === 0 && len > 0) return false;
+    if (bytes < len) this.#queue.cutUnsent(bytes);
+    return true;
+  }
+
   #sendFirst(): void {
     const buffer = this.#queue.takeUnsent();
     if (buffer.skb.len > 0 && buffer.endsShort) this.#shortEnd = buffer.end;
+    this.#loop?.noteSent(buffer);
     this.#transmitter.send(buffer, null);
   }
 
@@ -269,7 +336,9 @@ export class TcpSocket implements SendMemory, TurnTaker {
 
   #canClean(): boolean {
     const first = this.#queue.firstSent;
-    if (first === undefined || first.live > 0) return false;
+    if (first === undefined) return false;
+    if (this.#loop !== null) return distance(first.end, this.#loop.acknowledged) >= 0;
+    if (first.live > 0) return false;
     if (this.#isClosing || this.#acknowledged === NONE || this.#queue.sentBytes > UNACKNOWLEDGED_MAX) return true;
     return distance(first.end, this.#acknowledged) >= 0;
   }
@@ -278,5 +347,26 @@ export class TcpSocket implements SendMemory, TurnTaker {
   #clean(): void {
     this.parts.host.ledger.stage = STAGE.socket;
     while (this.#canClean()) this.#queue.dropSent();
+    if (!this.#processWaitsForEnd || !this.#isEmpty) return;
+    this.#processWaitsForEnd = false;
+    this.parts.onWritable();
+  }
+
+  /** Nothing waits, neither to be sent nor to be acknowledged. */
+  get #isEmpty(): boolean {
+    return this.#queue.firstSent === undefined && this.#queue.firstUnsent === undefined;
+  }
+
+  /** Nothing has been acknowledged for too long: what has not arrived is lost (tcp_write_err). */
+  #giveUp(): void {
+    const { ledger } = this.parts.host;
+    this.#isGivenUp = true;
+    this.#loop?.stop();
+    ledger.stage = STAGE.socket;
+    for (let end = this.#connection?.giveUpEnd(); end !== undefined; end = this.#connection?.giveUpEnd()) {
+      const { packet, payloadBytes } = end;
+      ledger.write(EVENT.drop, REASON.retriesOver, packet, NONE, NONE, payloadBytes, 1, payloadBytes);
+    }
+    this.#queue.abandon();
   }
 }

@@ -15,9 +15,8 @@ import { GSO_TYPE, type Skb } from "../skb/skb.ts";
 import * as ip from "../wire/ip.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import { framesIn, type Host, observe, type Stage } from "./host.ts";
-import type { OutgoingPacket } from "./outgoing.ts";
 import type { TcpBuffer } from "./tcp_buffer.ts";
-import { keepHeaders, pushHeaders } from "./tcp_headers.ts";
+import { keepHeaders, type PacketHeaders, pushHeaders } from "./tcp_headers.ts";
 
 /** Sends the buffers of one socket. */
 export class TcpTransmitter {
@@ -27,7 +26,7 @@ export class TcpTransmitter {
   constructor(readonly host: Host, readonly output: Stage) {}
 
   /** Sends a clone of `buffer`, with the headers of `headers` or, if null, those kept in front of it. */
-  send(buffer: TcpBuffer, headers: OutgoingPacket | null): void {
+  send(buffer: TcpBuffer, headers: PacketHeaders | null): void {
     const { skbs, ledger } = this.host;
     const { skb, segments } = buffer;
     ledger.stage = STAGE["local-out"];

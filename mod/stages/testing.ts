@@ -15,15 +15,13 @@ import { ENGINES } from "../crypto/engines.ts";
 import { type OpenedPacket, openEspPacket } from "../esp/esp_packet.ts";
 import { Ledger } from "../ledger/ledger.ts";
 import { Recorder, type TcpFrame, tcpFrame, type TestRun } from "../replay/testing.ts";
-import { Cpu } from "../sim/cpu.ts";
 import { Engine } from "../sim/engine.ts";
 import { put, reserve } from "../skb/head_ops.ts";
-import { Memory } from "../skb/memory.ts";
 import type { Skb } from "../skb/skb.ts";
 import { rangesOf } from "../validate/skb_row.ts";
 import { ETH_HLEN } from "../wire/ethernet.ts";
 import * as ipv4 from "../wire/ipv4.ts";
-import { type Host, skbMemoryFor } from "./host.ts";
+import { Host } from "./host.ts";
 import { IngressGate } from "./ingress_gate.ts";
 
 export { rangesOf } from "../validate/skb_row.ts";
@@ -99,14 +97,8 @@ export class StageFixture {
   constructor(sets: readonly string[] = []) {
     this.#ledger = new Ledger(() => 0, [this.events]);
     const { config } = resolveConfig({ preset: "nocopy", sets });
-    this.host = {
-      config,
-      ledger: this.#ledger,
-      skbs: skbMemoryFor(config, new Memory({ poison: true }), this.#ledger),
-      cpu: new Cpu<Skb>(0, this.engine, this.#ledger),
-      gate: new IngressGate(Infinity),
-      probe: null,
-    };
+    const { engine } = this;
+    this.host = new Host({ config, engine, ledger: this.#ledger, gate: new IngressGate(Infinity), poison: true });
   }
 
   /** The IP packet of `frame` as captured packet number `packet`, linear, with exactly this much room behind it. */

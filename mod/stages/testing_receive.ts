@@ -51,8 +51,7 @@ export function whyNotReceived({ scenario }: Recording): string | undefined {
   const [sa] = scenario.sa ?? [];
   if (scenario.queues) return "asynchronous crypto";
   if (sa === undefined || scenario.sa!.length > 1) return "several SAs";
-  if (sa.encap !== undefined) return "ESP in UDP";
-  if (sa.flags?.includes("esn") === true) return "extended sequence numbers";
+  if (scenario.udp_gro_socket === true) return "two passes of GRO with results";
   return associationOf(sa) === undefined ? "a suite that is not built" : undefined;
 }
 
@@ -103,15 +102,17 @@ class ReceiveRun {
       tap: null,
       poison: true,
     });
+    for (const { window } of this.#path.espInput.table.all) window.startAfter(scenario.sa![0]!.replay_seq ?? 0);
     this.#driver = new RecordedDriver(this.#path.host, scenario);
     this.#watchEspInput();
     this.#watchWaysUp();
   }
 
   play(): PlayedReceive {
-    const { netRx, gro } = this.#path;
+    const { gros, cells } = this.#path;
+    const gro = gros[0]!;
     const receive = (index: number, frame: RxFrame): Skb => this.#receive(index, frame);
-    const napi = new BatchNapi(netRx, this.recording.input.map(({ bytes }) => bytes), { gro, receive });
+    const napi = new BatchNapi(cells.all[0]!.netRx, this.recording.input.map(({ bytes }) => bytes), { gro, receive });
     const endPoll = napi.endPoll.bind(napi);
     napi.endPoll = (complete) => {
       this.#polls += 1;
@@ -185,8 +186,9 @@ class ReceiveRun {
       passage.row["esp_input_ret"] = espInput.decap.nextHeader;
       return restore(skb, sa);
     };
-    const receive = cells.gro.receive.bind(cells.gro);
-    cells.gro.receive = (skb) => {
+    const { gro } = cells.all[0]!;
+    const receive = gro.receive.bind(gro);
+    gro.receive = (skb) => {
       const { row } = this.#passages[skb.packet]!;
       row["inner_ip_summed"] = skb.ipSummed;
       row["inner_headlen"] = skb.headlen;
@@ -202,7 +204,8 @@ class ReceiveRun {
       watchEntry(stage, (skb) => this.#seeStart(skb));
     }
     // In transport mode without the ESP handler of GRO packets do not come up a second time.
-    const isSeenAtSocket = sa![0]!.mode === "transport" && esp_module !== true;
+    const { mode, encap } = sa![0]!;
+    const isSeenAtSocket = mode === "transport" && (esp_module !== true || encap !== undefined);
     for (const stage of isSeenAtSocket ? [localIn.protocols.sockets] : [inner, inner.listStart]) {
       watchEntry(stage, (skb) => this.#deliver(skb));
     }
@@ -228,6 +231,7 @@ class ReceiveRun {
 
   /** What esp_input copied of a packet, and what became of it. */
   #addResults({ row, from, to }: Passage, packet: number): void {
+    row["outer_gro_ret"] = row["via"] === "gro" ? "CONSUMED" : "NORMAL";
     if (from === -1) return;
     const end = to === -1 ? this.#events.rows.length : to;
     const rows = this.#events.rows.slice(from, end)
@@ -236,7 +240,6 @@ class ReceiveRun {
     const bytes = { pulled: copiedBytes(rows, "pull-tail"), expandHead: copiedBytes(rows, "expand-head") };
     const index = this.#delivered.findIndex(({ packets }) => packets.includes(packet));
     Object.assign(row, {
-      outer_gro_ret: row["via"] === "gro" ? "CONSUMED" : "NORMAL",
       branch: isCow ? "cow" : row["nr_frags"] === 0 ? "linear" : "frags",
       cow_ret: isCow ? 1 : "",
       bytes_pulled: bytes.pulled,
@@ -272,6 +275,8 @@ function setsOf(scenario: Scenario, sa: SecurityAssociation): string[] {
     "rx_hash=off",
     `mode=${sa.mode}`,
     `cipher=${sa.suite.name}`,
+    `esn=${sa.esn ? "on" : "off"}`,
+    `encap=${sa.encapsulation === null ? "none" : "udp"}`,
     `tap=${scenario.tap ?? "none"}`,
     `mtu=${scenario.mtu}`,
     `nic_rx_csum=${scenario.nic_rx_csum}`,

@@ -2,7 +2,7 @@
  * What a NIC makes of a buffer that it cuts itself (TSO): how many frames, of which lengths.
  *
  * The headers in front of the payload are repeated in each; all but the last carry gso_size bytes. Any other buffer is one
- * frame.
+ * frame. Where the NIC does ESP as well (`nic_esp.ts`), each frame grows by what it adds.
  *
  * @module
  */
@@ -23,8 +23,15 @@ export function headerBytesOf(skbs: SkbMemory, skb: Skb): number {
   return skb.transportHeader - skb.data + tcp.dataOffsetBytes(u8, skb.head.at + skb.transportHeader);
 }
 
-/** Length of the `index`-th frame. */
+/** Length of the `index`-th frame on the wire. */
 export function frameBytesAt(skbs: SkbMemory, skb: Skb, index: number): number {
+  const bytes = cutFrameBytes(skbs, skb, index);
+  const { deviceEsp } = skb;
+  return deviceEsp === null ? bytes : deviceEsp.wireFrameBytes(skbs.memory.u8, skb.dataAt, bytes);
+}
+
+/** Length of the `index`-th frame before ESP of the NIC. */
+export function cutFrameBytes(skbs: SkbMemory, skb: Skb, index: number): number {
   if (!skb.isGso) return skb.len;
   const headerBytes = headerBytesOf(skbs, skb);
   return headerBytes + Math.min(skb.head.gsoSize, skb.len - headerBytes - index * skb.head.gsoSize);
@@ -32,7 +39,7 @@ export function frameBytesAt(skbs: SkbMemory, skb: Skb, index: number): number {
 
 /** What all frames take on the wire. */
 export function wireBytesOf(skbs: SkbMemory, skb: Skb): number {
-  if (!skb.isGso) return wireBytes(skb.len);
   const last = framesOnWire(skb) - 1;
-  return last * wireBytes(frameBytesAt(skbs, skb, 0)) + wireBytes(frameBytesAt(skbs, skb, last));
+  const lastBytes = wireBytes(frameBytesAt(skbs, skb, last));
+  return last === 0 ? lastBytes : last * wireBytes(frameBytesAt(skbs, skb, 0)) + lastBytes;
 }

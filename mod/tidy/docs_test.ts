@@ -1,6 +1,7 @@
 /** What the documents say is what the program does. */
 
 import { assertEquals } from "@std/assert";
+import { tailbits } from "../cli/testing.ts";
 import { PRESETS } from "../config/presets.ts";
 import { COPIES_COLUMNS } from "../report/copies.ts";
 import { SUMMARY_COLUMNS } from "../report/summary.ts";
@@ -16,19 +17,21 @@ Deno.test("README.md names every column and every preset", () => {
 
 Deno.test("README.md shows the output of its first command, to the letter", async () => {
   const [, args] = README.match(/cli\.ts (compare [^\n]*)\n/)!;
-  const command = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-check", "-R", "cli.ts", ...args!.split(" ")],
-    cwd: ROOT,
-    stderr: "null",
-  });
-  const shown = new TextDecoder().decode((await command.output()).stdout).trimEnd();
+  const { stdout } = await tailbits(args!.split(" "));
+  const shown = stdout.trimEnd();
   assertEquals(README.includes("```text\n" + shown + "\n```"), true, shown);
 });
 
 Deno.test("README.md shows what a local sender costs, to the letter", async () => {
   const [, args, shown] = README.match(/cli\.ts (compare [^\n]*path=send[^\n]*)\n```\n\n```text\n(.*?)\n```/s)!;
+  const { stdout } = await tailbits(args!.split(" "));
+  assertEquals(stdout.trimEnd(), shown);
+});
+
+Deno.test("README.md shows what two hosts make of a capture, to the letter", async () => {
+  const [, args, shown] = README.match(/cli\.ts (compare [^`]*path=host-to-host[^`]*?)\n```\n\n```text\n(.*?)\n```/s)!;
   const command = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-check", "-R", "cli.ts", ...args!.split(" ")],
+    args: ["run", "--no-check", "-R", "cli.ts", ...args!.replaceAll("\\\n", "").split(/ +/)],
     cwd: ROOT,
     stderr: "null",
   });
@@ -48,26 +51,34 @@ for (const script of ["mod/cli/examples/copied_bytes.sh", "mod/cli/examples/slid
   });
 }
 
+const QUESTION = /^\| [^|]+ \| `(fixtures[^`]*)` +\| (\w+) +\| ([^|]+?) +\|$/gm;
+
+Deno.test("README.md answers every question of the slides with the figures of its commands", async () => {
+  const rows = [...README.matchAll(QUESTION)];
+  assertEquals(rows.length >= 20, true);
+  for (const [, args, column, shown] of rows) {
+    const words = ["compare", ...args!.split(" "), "--columns", `config,${column}`, "--format", "csv", "--quiet"];
+    const [, ...lines] = (await tailbits(words)).stdout.trimEnd().split("\n");
+    assertEquals(lines.map((line) => line.replace(",", " ")).join(", "), shown, args);
+  }
+});
+
+Deno.test("README.md shows what several CPUs do, to the letter", async () => {
+  const [, args, shown] = README.match(/cli\.ts (compare [^`]*net_cpus=4[^`]*)\n```\n\n```text\n(.*?)\n```/s)!;
+  const { stdout } = await tailbits(args!.replaceAll("\\\n", " ").trim().split(/\s+/));
+  assertEquals(stdout.trimEnd(), shown);
+});
+
 Deno.test("README.md shows a part of what explain tells, to the letter", async () => {
   const [, args, shown] = README.match(/cli\.ts (explain [^\n]*)\n```\n\n```text\n(.*?)\n```/s)!;
-  const command = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-check", "-R", "cli.ts", ...args!.split(" ")],
-    cwd: ROOT,
-    stderr: "null",
-  });
-  const story = new TextDecoder().decode((await command.output()).stdout);
-  assertEquals(story.includes(`\n${shown}\n`), true, story);
+  const { stdout } = await tailbits(args!.split(" "));
+  assertEquals(stdout.includes(`\n${shown}\n`), true, stdout);
 });
 
 Deno.test("README.md shows what inspect says of aggregation, to the letter", async () => {
   const [, args, shown] = README.match(/cli\.ts (inspect fixtures[^\n]*)\n```\n\n```text\n(.*?)\n```/s)!;
-  const command = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-check", "-R", "cli.ts", ...args!.split(" ")],
-    cwd: ROOT,
-    stderr: "null",
-  });
-  const page = new TextDecoder().decode((await command.output()).stdout);
-  assertEquals(page.includes(`\n${shown}\n`), true, page);
+  const { stdout } = await tailbits(args!.split(" "));
+  assertEquals(stdout.includes(`\n${shown}\n`), true, stdout);
 });
 
 Deno.test("links in README.md and mod/README.md lead to files that are there", () => {

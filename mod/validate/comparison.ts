@@ -11,6 +11,7 @@
  */
 
 import type { LeftOutReason } from "./left_out.ts";
+import type { Table } from "./table.ts";
 
 /** A value that the model and the recording have, as text or number. */
 export type Value = string | number;
@@ -45,6 +46,20 @@ export class Comparison {
     if (values === 0) return;
     this.#account(table, values);
     this.leftOut.set(reason, (this.leftOut.get(reason) ?? 0) + values);
+  }
+
+  /** `values` values of a table that this view does not compare are compared, or left out for a reason, in another view. */
+  elsewhere(table: string, values: number): void {
+    this.#account(table, values);
+  }
+
+  /** Leaves rows out of the whole path: their values, but for those that stages alone decide. */
+  leaveRowsOut(table: Table, reason: LeftOutReason, rows: number): void {
+    const { file } = table.form;
+    const columns = table.results("path");
+    const ofStages = columns.filter((column) => table.isOfStages(column)).length;
+    this.elsewhere(file, rows * ofStages);
+    this.leaveOut(file, reason, rows * (columns.length - ofStages));
   }
 
   /** Something is wrong beside any single value. */

@@ -75,7 +75,8 @@ export function recordedBytes(rows: readonly TableRow[], name: string): number {
   return rows.filter((row) => row.text("what") === name).reduce((sum, row) => sum + row.integer("bytes"), 0);
 }
 
-/** Whether a copy was made on the way of a packet: ICMP quotes what it answers with the function that segments. */
-export function isOfPath(copy: TableRow): boolean {
-  return copy.text("what") !== FUSED || GROUPS.segments.has(copy);
+/** Whether a copy was made on the way out of a host, from xfrm output on, and not where the other host received the packet. */
+export function isBehindOutput(copy: TableRow): boolean {
+  const context = copy.text("context");
+  return /\bxfrm_output/.test(context) && !/\bxfrm_input\b/.test(context);
 }

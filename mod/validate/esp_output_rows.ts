@@ -13,9 +13,8 @@ import type { Skb } from "../skb/skb.ts";
 import { EspTransform } from "../stages/esp_transform.ts";
 import type { Comparison } from "./comparison.ts";
 import { layoutOf, rebuild, type RecordedShape, sizeOf } from "./layout.ts";
-import type { LeftOutReason } from "./left_out.ts";
 import type { Recording } from "./recording.ts";
-import { SizedAssociation, sizesOf, type SuiteSizes } from "./recorded_sa.ts";
+import { associationsOf } from "./row_associations.ts";
 import { membersOf, type ResultRow } from "./skb_row.ts";
 import { type StageCopies, StageHost, Work } from "./stage_host.ts";
 import type { Table, TableRow } from "./table.ts";
@@ -35,32 +34,25 @@ export function compareEspOutputRows(recording: Recording, comparison: Compariso
   const total = new Work();
   const table = espOutputTable(recording);
   if (table === undefined) return total;
-  const sizes = recording.scenario.tfc_pad === undefined ? suiteSizes(recording) : "tfc";
-  if (typeof sizes === "string") {
-    comparison.leaveOut(FILE, sizes, table.rows.length * table.results("stage").length);
-    return sizes;
+  const columns = table.results("stage");
+  const associations = associationsOf(recording, table.rows);
+  if (typeof associations === "string") {
+    comparison.leaveOut(FILE, associations, table.rows.length * columns.length);
+    return associations;
   }
   const stages = new StageHost(recording.scenario);
-  const transform = new EspTransform(stages.host, new SizedAssociation(sizes, recording.scenario.sa![0]!), null);
+  const transforms = new Map([...new Set(associations.values())].map((sa) => {
+    return [sa, new EspTransform(stages.host, sa, null)];
+  }));
   table.rows.forEach((row, index) => {
-    const ours = trailerOf(stages, transform, row, total);
-    for (const column of table.results("stage")) comparison.value(FILE, index, column, ours[column]!, row.text(column));
+    const sa = associations.get(row);
+    if (sa === undefined) return comparison.leaveOut(FILE, "suitesMixed", columns.length);
+    const ours = trailerOf(stages, transforms.get(sa)!, row, total);
+    for (const column of columns) comparison.value(FILE, index, column, ours[column]!, row.text(column));
   });
-  transform.release();
+  for (const transform of transforms.values()) transform.release();
   if (stages.liveBlocks > 0) comparison.fail(`${FILE}: ${stages.liveBlocks} blocks of memory were not freed`);
-  return total;
-}
-
-/** The sizes of the suite of all rows, or why they are not known. */
-export function suiteSizes({ scenario }: Recording): SuiteSizes | LeftOutReason {
-  const all = (scenario.sa ?? []).map(sizesOf);
-  const [first] = all;
-  if (first === undefined || all.includes(undefined)) return "suite";
-  const isOne = all.every((sizes) => {
-    return sizes!.ivBytes === first.ivBytes && sizes!.icvBytes === first.icvBytes &&
-      sizes!.blockBytes === first.blockBytes;
-  });
-  return isOne ? first : "suitesMixed";
+  return table.rows.every((row) => associations.has(row)) ? total : "suitesMixed";
 }
 
 /** The shape of the skb of a row: its data begins with the first byte to encrypt. */
@@ -85,9 +77,10 @@ function trailerOf(
 ): ResultRow {
   const { skbs } = stages.host;
   const { skb, twins } = rebuild(skbs, espOutputShape(row));
-  const entry = { offset: 0, protectedBytes: skb.len, dataLen: skb.dataLen };
+  const tfcBytes = row.text("via").endsWith("_output") ? transform.tfcBytes(skb.len) : 0;
+  const entry = { offset: 0, protectedBytes: skb.len, dataLen: skb.dataLen, tfcBytes };
   stages.takeWork();
-  const toNewPage = transform.makeTrailer(skb, 0, ANY_PROTOCOL);
+  const toNewPage = transform.makeTrailer(skb, 0, ANY_PROTOCOL, tfcBytes);
   const work = stages.takeWork();
   total.add(work);
   const result = trailerResult(entry, transform.sa.icvBytes, skb, work, toNewPage);
@@ -103,11 +96,13 @@ export interface TrailerEntry {
   readonly protectedBytes: number;
   /** Paged bytes. */
   readonly dataLen: number;
+  /** Bytes of TFC padding. */
+  readonly tfcBytes: number;
 }
 
 /** The result columns of a buffer that has got its trailer. */
 export function trailerResult(
-  { offset, protectedBytes, dataLen }: TrailerEntry,
+  { offset, protectedBytes, dataLen, tfcBytes }: TrailerEntry,
   icvBytes: number,
   skb: Skb,
   work: Work,
@@ -116,7 +111,7 @@ export function trailerResult(
   const tailen = skb.len - offset - protectedBytes;
   return {
     tailen,
-    plen: tailen - icvBytes,
+    plen: tailen - tfcBytes - icvBytes,
     clen: protectedBytes + tailen - icvBytes,
     align64_datalen_tailen: alignCacheLine(dataLen + tailen),
     branch: branchOf(skb, work),

@@ -16,15 +16,12 @@ import * as ipv4 from "../wire/ipv4.ts";
 import * as tcp from "../wire/tcp.ts";
 import * as udp from "../wire/udp.ts";
 import type { LeftOutReason } from "./left_out.ts";
-import { associationOf, type RecordedAssociation, whyNotSealed } from "./recorded_sa.ts";
+import { associationOf, type RecordedAssociation, upperHalves, whyNotSealed } from "./recorded_sa.ts";
+import { type WholePacket, wholePackets } from "./recorded_fragments.ts";
 import type { Recording } from "./recording.ts";
 
-/** A frame whose ESP packet was opened. */
-export interface OpenedFrame {
-  /** Number of the frame in `output.pcap`. */
-  readonly index: number;
-  /** The IP packet that was sent. */
-  readonly packet: Uint8Array;
+/** What ESP output makes a frame of. */
+export interface FrameToSeal {
   readonly sa: RecordedAssociation;
   readonly sequence: number;
   /** The IV of the packet. */
@@ -35,6 +32,16 @@ export interface OpenedFrame {
   readonly headersBytes: number;
 }
 
+/** A frame whose ESP packet was opened. */
+export interface OpenedFrame extends FrameToSeal {
+  /** Number of the frame in `output.pcap`. */
+  readonly index: number;
+  /** The IP packet that was sent, whole. */
+  readonly packet: Uint8Array;
+  /** The frames that it was sent in: its fragments, or itself alone. */
+  readonly parts: readonly number[];
+}
+
 /** A frame that was not opened. */
 export interface UnopenedFrame {
   readonly index: number;
@@ -42,6 +49,8 @@ export interface UnopenedFrame {
   readonly leftOut: LeftOutReason | undefined;
   /** What `openEspPacket()` says. */
   readonly failure: OpenFailure;
+  /** The frames that its packet was sent in: itself alone, or its fragments; none of a fragment that stands with an earlier one. */
+  readonly parts: readonly number[];
 }
 
 /** Failures of a packet that is not of this association, in the words of `openEspPacket()`. */
@@ -50,38 +59,48 @@ const NOT_OURS: readonly OpenFailure[] = ["not-esp", "spi", "not-ip", "fragment"
 /** Opens all frames that this program can open. */
 export function openFrames(recording: Recording): (OpenedFrame | UnopenedFrame)[] {
   const { sa = [] } = recording.scenario;
-  const known = new Map<number, { sa: RecordedAssociation; aead: Aead }>();
+  const known = new Map<number, { sa: RecordedAssociation; aead: Aead; highs: readonly number[] }>();
   for (const recorded of sa) {
     const association = associationOf(recorded);
     if (association === undefined) continue;
-    known.set(association.spi, { sa: association, aead: association.aead(ENGINES.noble) });
+    const highs = upperHalves(recorded);
+    known.set(association.spi, { sa: association, aead: association.aead(ENGINES.noble), highs });
   }
   const unsealed = sa.map(whyNotSealed).find((reason) => reason !== undefined);
-  return recording.output.map(({ bytes }, index) => {
-    const packet = bytes.subarray(ETH_HLEN);
+  const wholes = wholePackets(recording.output.map(({ bytes }) => bytes.subarray(ETH_HLEN)));
+  return wholes.map((whole, index) => {
+    if (whole === null) return { index, leftOut: undefined, failure: "fragment", parts: [] };
+    const { packet, parts } = whole;
     let failure: OpenFailure = "not-esp";
     for (const each of known.values()) {
-      const result = openEspPacket(packet, each.sa, each.aead);
-      if (result.opened) return openedFrame(index, packet, each.sa, result);
-      failure = result.reason;
-      if (!NOT_OURS.includes(failure)) return { index, leftOut: undefined, failure };
+      for (const high of each.highs) {
+        const result = openEspPacket(packet, each.sa, each.aead, high);
+        if (result.opened) return openedFrame(index, whole, each.sa, result);
+        failure = result.reason;
+      }
+      if (!NOT_OURS.includes(failure)) return { index, leftOut: undefined, failure, parts };
     }
-    return { index, leftOut: failure === "fragment" ? "fragment" : unsealed ?? "notEsp", failure };
+    return { index, leftOut: failure === "fragment" ? "fragment" : unsealed ?? "notEsp", failure, parts };
   });
 }
 
 function openedFrame(
   index: number,
-  packet: Uint8Array,
+  { packet, parts }: WholePacket,
   sa: RecordedAssociation,
   { inner, sequence }: { inner: Uint8Array; sequence: number },
 ): OpenedFrame {
   const insertion = new EspInsertion();
   insertion.find(packet, 0, packet.length);
-  const ivAt = insertion.headersBytes + ESP_HEADER_BYTES;
+  const ivAt = insertion.headersBytes + sa.encapsulationBytes + ESP_HEADER_BYTES;
   const iv = packet.subarray(ivAt, ivAt + sa.ivBytes);
   const headersBytes = sa.mode === "tunnel" ? 0 : insertion.headersBytes;
-  return { index, packet, sa, sequence, iv, inner, headersBytes };
+  return { index, packet, parts, sa, sequence, iv, inner: withoutTfcPadding(sa, inner), headersBytes };
+}
+
+/** Padding of a tunnelled packet ends behind what its IP header claims; in transport mode nothing says where it begins. */
+function withoutTfcPadding(sa: RecordedAssociation, inner: Uint8Array): Uint8Array {
+  return sa.tfcPadBytes === 0 || sa.mode !== "tunnel" ? inner : inner.subarray(0, ip.totalBytes(inner, 0));
 }
 
 /** Whether a frame was opened. */

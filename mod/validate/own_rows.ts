@@ -14,6 +14,9 @@ import { portsOf } from "./opened_frames.ts";
 import type { Recording } from "./recording.ts";
 import type { Table, TableRow } from "./table.ts";
 
+/** Headers and trailer that IP, UDP and ESP may put around a datagram. */
+const MOST_HEADER_BYTES = 160;
+
 /** A row, and its number in the table. */
 export interface OwnRow {
   readonly row: TableRow;
@@ -22,30 +25,39 @@ export interface OwnRow {
   readonly reason: LeftOutReason | undefined;
 }
 
-/** The rows that the model has; the values of the others are left out of `comparison`. */
-export function ownRows(recording: Recording, table: Table, comparison: Comparison): OwnRow[] {
+/**
+ * The rows that the model has; the values of the others are left out of `comparison`. Rows of the other host go to `others`, where
+ * the model has them too.
+ */
+export function ownRows(
+  recording: Recording,
+  table: Table,
+  comparison: Comparison,
+  others: OwnRow[] | null = null,
+): OwnRow[] {
   const { file } = table.form;
-  const columns = table.results("path").length;
   const sender = recording.scenario.path === "send" ? new RecordedSender(recording) : null;
   const own: OwnRow[] = [];
   table.rows.forEach((row, index) => {
     const foreign = whyForeign(recording, file, row) ?? sender?.whyForeign(file, row);
     if (foreign === undefined) own.push({ row, index, reason: sender?.whyLeftOut(file, row, own.length) });
-    else comparison.leaveOut(file, foreign, columns);
+    else if (foreign === "otherHost" && others !== null) {
+      others.push({ row, index, reason: sender?.whyOtherLeftOut(file, row) });
+    } else comparison.leaveRowsOut(table, foreign, 1);
   });
   return own;
 }
 
-/** Answers by ICMP leave a gateway through another device. */
+/** What a gateway sends through another device is ICMP, and the model has it too. */
 function whyForeign({ scenario }: Recording, file: string, row: TableRow): LeftOutReason | undefined {
   if (file !== "expected_tx.csv") return undefined;
+  if (scenario.path !== "send") return undefined;
   if (row.integer("rc") !== 0) return "refused";
-  if (row.text("dev") === scenario.tx_device) return undefined;
-  return scenario.path === "send" ? "otherHost" : "icmp";
+  return row.text("dev") !== scenario.tx_device ? "otherHost" : undefined;
 }
 
 /** What host A sent, as `input.pcap` has it; its tables have the packets of host B too. */
-class RecordedSender {
+export class RecordedSender {
   readonly #ports = new Set<string>();
   /** Ports and sequence numbers of what followed a FIN: the socket is in TIME_WAIT, and answers without a buffer of its own. */
   readonly #afterFin = new Set<string>();
@@ -62,8 +74,27 @@ class RecordedSender {
       const isTcp = ident !== "" && ip.protocol(bytes, 0) === PROTOCOL_TCP;
       if (isTcp && (tcp.flags(bytes, at) & tcp.FLAG_FIN) !== 0) finished.add(ports);
     }
+    this.#findOtherAnswers();
   }
 
+  /** Of host B's packets only SYN-ACK, the first, and such answers have no id. */
+  #findOtherAnswers(): void {
+    const begun = new Set<string>();
+    for (const row of this.recording.tables.get("expected_xfrm_output.csv")?.rows ?? []) {
+      const [, id, ident = "", ports = ""] = /^tcp id=(\d+) ((\d+>\d+) seq=\d+)/.exec(row.text("ident")) ?? [];
+      if (ports === "" || this.#ports.has(ports)) continue;
+      if (id === "0" && begun.has(ports)) this.#afterFin.add(ident);
+      begun.add(ports);
+    }
+  }
+
+  /** Why a row of host B is left out all the same. */
+  whyOtherLeftOut(file: string, row: TableRow): LeftOutReason | undefined {
+    const [ident] = /\d+>\d+ seq=\d+/.exec(identOf(file, row)) ?? [];
+    return ident !== undefined && this.#afterFin.has(ident) ? "timeWait" : undefined;
+  }
+
+  /** Why a row is not of what host A sent; undefined where it is. */
   whyForeign(file: string, row: TableRow): LeftOutReason | undefined {
     const ident = identOf(file, row);
     const [ports] = /\d+>\d+/.exec(ident) ?? [];
@@ -73,14 +104,20 @@ class RecordedSender {
     return isForeign ? "otherHost" : undefined;
   }
 
+  /** Why the `number`-th row of host A is left out all the same. */
   whyLeftOut(file: string, row: TableRow, number: number): LeftOutReason | undefined {
-    const ident = identOf(file, row);
-    const [ports] = /\d+>\d+ seq=\d+/.exec(ident) ?? [];
-    if (ports !== undefined && this.#afterFin.has(ports)) return "timeWait";
+    const reason = this.whyOtherLeftOut(file, row);
+    if (reason !== undefined) return reason;
     const { proto, sizes = [] } = this.recording.scenario.traffic ?? {};
     const isDatagram = proto === "udp" && file !== "expected_gso.csv";
-    return isDatagram && Array.isArray(sizes[number]) ? "corked" : undefined;
+    return isDatagram && isLongInParts(sizes[number], this.recording.scenario.mtu) ? "corked" : undefined;
   }
+}
+
+/** Whether a datagram was written in parts which, with all headers there may be, need more than one buffer. */
+function isLongInParts(size: unknown, mtu: number): boolean {
+  if (!Array.isArray(size)) return false;
+  return size.reduce((sum: number, part) => sum + Number(part), 0) > mtu - MOST_HEADER_BYTES;
 }
 
 function identOf(file: string, row: TableRow): string {

@@ -6,18 +6,25 @@
  * @module
  */
 
+import { OFFSET_SEQUENCE } from "../esp/framing.ts";
 import type { EventBlock, Fold } from "../ledger/ledger.ts";
 import { EVENT, REASON } from "../ledger/schema.ts";
 import { gather } from "../skb/scatterlist.ts";
 import type { Skb } from "../skb/skb.ts";
 import type { Host } from "../stages/host.ts";
+import { get32 } from "../wire/bytes.ts";
 import { ETH_HLEN } from "../wire/ethernet.ts";
+import { ESP_SEQUENCE } from "./per_cpu.ts";
 import type { RecordedPacket } from "./recording.ts";
 import { rangesOf, type ResultRow, skbRow } from "./skb_row.ts";
 import { Work, type WorkLedger } from "./stage_host.ts";
 
 /** Snap length of `output.pcap` where it is of delivered packets, less the Ethernet header. */
 const DELIVERED_BYTES = 128 - ETH_HLEN;
+
+/** What a driver returns (NETDEV_TX_OK, NETDEV_TX_BUSY). */
+export const TAKEN = 0;
+const BUSY = 16;
 
 /** The rows of one run, by table. */
 export class PathLog {
@@ -96,9 +103,19 @@ export class PathLog {
     this.host.skbs.free(skb, REASON.consumed);
   }
 
+  /** Sequence number of an ESP packet; means nothing of any other. */
+  #sequenceOf(skb: Skb): number {
+    return get32(this.u8, skb.head.at + skb.transportHeader + OFFSET_SEQUENCE);
+  }
+
+  /** A frame that the driver refuses: it comes again. */
+  refuse(skb: Skb): void {
+    this.sent.push({ ...skbRow(this.u8, skb), rc: BUSY, [ESP_SEQUENCE]: this.#sequenceOf(skb) });
+  }
+
   /** A frame that the driver takes, and has sent. */
   send(skb: Skb): void {
-    this.sent.push(skbRow(this.u8, skb));
+    this.sent.push({ ...skbRow(this.u8, skb), rc: TAKEN, [ESP_SEQUENCE]: this.#sequenceOf(skb) });
     const packet = new Uint8Array(skb.len - ETH_HLEN);
     gather(this.host.skbs, skb, ETH_HLEN, packet.length, packet);
     this.frames.push(packet);
@@ -119,6 +136,11 @@ export class GroResults implements Fold {
       }
       if (event[row] === EVENT.flush) this.#results.set(this.#packetOf.get(skb[row]!)!, "HELD");
     }
+  }
+
+  /** The packet will be seen once more. */
+  forget(packet: number): void {
+    this.#results.delete(packet);
   }
 
   /** The result of a packet. */

@@ -4,10 +4,12 @@
  * @module
  */
 
-import { suiteSizes } from "./esp_output_rows.ts";
 import type { LeftOutReason } from "./left_out.ts";
+import { outputPackets } from "./played_output.ts";
 import { whyNotSealed } from "./recorded_sa.ts";
 import type { Recording } from "./recording.ts";
+import { suiteSizes } from "./row_associations.ts";
+import type { Scenario } from "./scenario.ts";
 
 /** Where the model stops: before the path begins, behind GRO, on entry of xfrm output, or at the driver. */
 export type Station = "nowhere" | "gro" | "xfrm-output" | "driver";
@@ -19,25 +21,26 @@ export interface Reach {
   readonly reason: LeftOutReason | undefined;
   /** Why the bytes of the frames sent are left out; undefined when they are compared. */
   readonly framesReason: LeftOutReason | undefined;
+  /** The packets are taken from the recording on entry of xfrm output: what came before is left out for `timing`. */
+  readonly fromOutput?: true;
 }
 
 /** How far `recording` can be followed. */
 export function reachOf(recording: Recording): Reach {
   const { scenario } = recording;
-  if (scenario.compare === "per-cpu") return stop("nowhere", "perCpu");
   if (scenario.path === "receive") return reachOfReceive(recording);
   if (scenario.path === "send") return reachOfSend(recording);
   if (scenario.compare === "per-stage") return stop("nowhere", "timing");
   if (scenario.path === "gro") return { station: "gro", reason: undefined, framesReason: undefined };
-  if (scenario.sa === undefined) return stop("gro", "plain");
-  if (scenario.queues) return stop("xfrm-output", "queues");
-  if (scenario.tfc_pad !== undefined) return stop("xfrm-output", "tfc");
-  const { sa } = scenario;
-  if (sa.some(({ encap }) => encap !== undefined)) return stop("xfrm-output", "udpEncap");
+  if (scenario.sa === undefined && !scenario.queues) {
+    return { station: "driver", reason: undefined, framesReason: undefined };
+  }
+  if (scenario.sa === undefined) return stop("gro", "queues");
   const sizes = suiteSizes(recording);
-  if (typeof sizes === "string") return stop("xfrm-output", sizes);
-  if (scenario.nic_sg === "off") return stop("xfrm-output", "scatterGather");
-  return { station: "driver", reason: undefined, framesReason: whyNotComparable(recording) };
+  const framesReason = whyNotComparable(recording);
+  // Of several suites each frame says which it is of, once it is opened.
+  const isKnown = typeof sizes !== "string" || (sizes === "suitesMixed" && framesReason === undefined);
+  return isKnown ? { station: "driver", reason: undefined, framesReason } : stop("xfrm-output", sizes);
 }
 
 function reachOfReceive(recording: Recording): Reach {
@@ -45,26 +48,30 @@ function reachOfReceive(recording: Recording): Reach {
   const { sa } = scenario;
   if (sa === undefined) return stop("nowhere", "plain");
   if (scenario.compare === "per-stage") return stop("nowhere", "timing");
-  if (scenario.queues) return stop("nowhere", "queues");
-  if (sa.some(({ encap }) => encap !== undefined)) return stop("nowhere", "udpEncap");
-  if (sa.some(({ flags = [] }) => flags.includes("esn"))) return stop("nowhere", "esn");
   const sizes = suiteSizes(recording);
   if (typeof sizes === "string") return stop("nowhere", sizes);
-  const changesHeaders = sa.some(({ flags = [] }) => flags.includes("decap-dscp"));
-  const framesReason = changesHeaders ? "headerFlags" : sa.map(whyNotSealed).find((reason) => reason !== undefined);
+  const framesReason = sa.map(whyNotSealed).find((reason) => reason !== undefined);
   return { station: "driver", reason: undefined, framesReason };
 }
 
 function reachOfSend(recording: Recording): Reach {
   const { scenario } = recording;
   const { sa } = scenario;
-  if (scenario.writes === undefined || scenario.queues) return stop("nowhere", "timing");
-  if (sa === undefined) return stop("nowhere", "plain");
-  if (sa.some(({ encap }) => encap !== undefined)) return stop("nowhere", "udpEncap");
-  if (scenario.nic_sg === "off") return stop("nowhere", "scatterGather");
+  if (sa === undefined) return stop("nowhere", scenario.writes === undefined ? "timing" : "plain");
   const sizes = suiteSizes(recording);
   if (typeof sizes === "string") return stop("nowhere", sizes);
-  return { station: "driver", reason: undefined, framesReason: "asWritten" };
+  if (dependsOnLoad(scenario)) return stop("nowhere", "timing");
+  // Each datagram is a write, whenever it was; what of TCP went out together, its congestion window decided.
+  if (!scenario.queues && (scenario.writes !== undefined || scenario.traffic?.proto === "udp")) {
+    return { station: "driver", reason: undefined, framesReason: "timing" };
+  }
+  if (outputPackets(recording) === undefined) return stop("nowhere", "timing");
+  return { station: "driver", reason: undefined, framesReason: whyNotComparable(recording), fromOutput: true };
+}
+
+/** What other packets were under way at the same time decides: how full queues were, and which CPU was done first. */
+function dependsOnLoad({ queues, cryptd_qlen, tx_fault, net_cpus = 1 }: Scenario): boolean {
+  return queues && (cryptd_qlen !== undefined || tx_fault !== undefined || net_cpus > 1);
 }
 
 function stop(station: Station, reason: LeftOutReason): Reach {
@@ -72,9 +79,5 @@ function stop(station: Station, reason: LeftOutReason): Reach {
 }
 
 function whyNotComparable({ scenario }: Recording): LeftOutReason | undefined {
-  const sa = scenario.sa!;
-  const unsealed = sa.map(whyNotSealed).find((reason) => reason !== undefined);
-  if (unsealed !== undefined) return unsealed;
-  if (scenario.dont_encap_dscp === true) return "headerFlags";
-  return sa.length > 1 ? "twoSas" : undefined;
+  return scenario.sa!.map(whyNotSealed).find((reason) => reason !== undefined);
 }

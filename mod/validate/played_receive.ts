@@ -11,18 +11,18 @@
 import { ENGINES } from "../crypto/engines.ts";
 import { ESP_HEADER_BYTES, ESP_TRAILER_BYTES, type EspMode } from "../esp/arithmetic.ts";
 import { tunnelNextHeader, writeTrailer } from "../esp/framing.ts";
-import { buildReceivePath, type ReceivePath } from "../replay/receive_path.ts";
+import { buildReceivePath } from "../replay/receive_path.ts";
 import { Engine } from "../sim/engine.ts";
 import type { RxFrame } from "../skb/dma.ts";
 import type { Skb } from "../skb/skb.ts";
 import { EspGro } from "../stages/esp_gro.ts";
 import { Gro } from "../stages/gro.ts";
-import { GroCells } from "../stages/gro_cells.ts";
 import { ETH_HLEN } from "../wire/ethernet.ts";
 import * as ip from "../wire/ip.ts";
 import { GroResults, PathLog } from "./path_log.ts";
 import type { PlayedPath } from "./played_path.ts";
 import { batchesOf, BatchNapi, flushesOf, RecordedDriver } from "./polls.ts";
+import { cryptoSets } from "./recorded_queue.ts";
 import { associationOf, SizedAssociation, type SuiteSizes } from "./recorded_sa.ts";
 import type { Recording } from "./recording.ts";
 import type { Scenario } from "./scenario.ts";
@@ -48,14 +48,16 @@ export function playReceived(recording: Recording, sizes: SuiteSizes): PlayedPat
     tap: null,
     poison: true,
   });
+  for (const { window } of path.espInput.table.all) window.startAfter(recorded!.replay_seq ?? 0);
   const log = new PathLog(path.host, works);
   const esp = new EspReceiveLog(log, recorded!.mode as EspMode);
-  const cells = cellsOf(path);
+  const cells = path.cells.all[0]!;
   watchPackets(path, log);
   const numbers = innerNumbers(recording);
   const see = (skb: Skb): void => log.deliver(skb, (packet) => numbers.get(packet) ?? packet);
-  watchDelivery(path, see, recorded!.mode === "transport" && scenario.esp_module !== true);
-  watchEspInput(path, esp);
+  const isFromGro = scenario.esp_module === true && recorded!.encap === undefined;
+  watchDelivery(path, see, recorded!.mode === "transport" && !isFromGro);
+  watchEspInput(path, esp, results);
   watchSecondGro(cells.gro, esp);
   const espGro = scenario.esp_module === true ? new EspGro(path.host, path.espInput) : null;
   const gro = new Gro(path.host, path.outer, path.outer.listStart, scenario.gro_max_size, espGro);
@@ -85,22 +87,19 @@ function innerNumbers({ tables }: Recording): Map<number, number> {
 }
 
 /** What the scenario says in the words of the configuration. */
-function setsOf({ sa, gro = "on", nic_rx_csum = "on", rx_hash, mtu, tap }: Scenario): string[] {
+function setsOf(scenario: Scenario): string[] {
+  const { sa, gro = "on", nic_rx_csum = "on", rx_hash, mtu, tap, udp_gro_socket } = scenario;
   return [
     "path=receive",
+    ...cryptoSets(scenario),
     `mode=${sa![0]!.mode}`,
     `gro=${gro}`,
     `nic_rx_csum=${nic_rx_csum}`,
     `rx_hash=${rx_hash === true ? "on" : "off"}`,
     `mtu=${mtu}`,
     `tap=${tap ?? "none"}`,
+    `udp_gro=${udp_gro_socket === true ? "encap" : "off"}`,
   ];
-}
-
-function cellsOf({ espInput }: ReceivePath): GroCells {
-  const { fromGro } = espInput.next;
-  if (!(fromGro instanceof GroCells)) throw new Error("Cannot watch such a path");
-  return fromGro;
 }
 
 /** The frames, what is inside in place of the ciphertext. */

@@ -39,7 +39,7 @@ export async function playSent({ scenario, inputFile }: Recording, sizes: SuiteS
   const path = buildSendPath(parts);
   const log = new PathLog(path.host, works);
   watchSend(path, log);
-  writeAsRecorded(path);
+  writeAsRecorded(path, scenario.traffic?.sizes ?? []);
   const reader = await openCapture(sourceOfBytes(inputFile), "input.pcap");
   const { traffic, release } = playSend(path, parts, { reader, name: "input.pcap", isLocal: () => true, pass: null });
   parts.engine.paused = true;
@@ -49,10 +49,13 @@ export async function playSent({ scenario, inputFile }: Recording, sizes: SuiteS
   return { log, liveBlocks: path.host.skbs.memory.live };
 }
 
-function writeAsRecorded({ host, sender, xfrm }: SendPath): void {
+/** `sizes` are those of the datagrams; a list says in which parts one was written. */
+function writeAsRecorded({ host, sender, xfrm }: SendPath, sizes: readonly unknown[]): void {
   const put = sender.put.bind(sender);
+  let datagrams = 0;
   sender.put = (packet, nowNs) => {
     packet.endsWrite = true;
+    if (!packet.isTcp) packet.writes = partsOf(sizes[datagrams++], packet.payloadBytes);
     put(packet, nowNs);
   };
   const process = xfrm.process.bind(xfrm);
@@ -64,6 +67,13 @@ function writeAsRecorded({ host, sender, xfrm }: SendPath): void {
     }
     process(skb);
   };
+}
+
+/** Parts that are as long as the datagram; null for a datagram that was written at once. */
+function partsOf(size: unknown, bytes: number): number[] | null {
+  if (!Array.isArray(size) || !size.every((part) => Number.isSafeInteger(part) && part > 0)) return null;
+  const parts = size as number[];
+  return parts.reduce((sum, part) => sum + part, 0) === bytes ? parts : null;
 }
 
 function isSyn(u8: Uint8Array, skb: Skb): boolean {

@@ -44,16 +44,16 @@ export interface Batch {
 
 /**
  * A TUN device in the words of a NIC: every write is a poll, no checksum is known, and of what is written in pieces the first
- * holds the headers. With IFF_NAPI_FRAGS each poll ends without work, so that gro_flush_timeout is not looked at.
+ * is the head. With IFF_NAPI_FRAGS each poll ends without work, so that gro_flush_timeout is not looked at.
  */
 export function asNic(scenario: Scenario, frames: number): Scenario {
-  const { tun, tun_iov, gro_flush_us, ...rest } = scenario;
+  const { tun, gro_flush_us, ...rest } = scenario;
   if (tun === undefined) return scenario;
   const isLinear = tun === "linear";
   return {
     ...rest,
     tun,
-    rx_layout: isLinear ? "kmalloc" : `hdrsplit:${tun_iov?.length ?? 1}`,
+    rx_layout: isLinear ? "kmalloc" : "hdrsplit:1",
     nic_rx_csum: "off",
     batches: Array<number>(frames).fill(1),
     ...isLinear && gro_flush_us !== undefined ? { gro_flush_us } : {},
@@ -77,7 +77,8 @@ export function batchesOf({ scenario, input }: Recording): Batch[] {
  * buffers ends; else after all of them.
  */
 export function flushesOf({ scenario }: Recording, delivered: readonly TableRow[]): (frame: number) => boolean {
-  if (scenario.gro_flush_us === undefined) return () => true;
+  const holds = (scenario.gro_flush_us ?? 0) > 0 && delivered.some((row) => row.text("inputs") !== "");
+  if (!holds) return () => true;
   const ends = new Set(delivered.map((row) => Number(/\d+$/.exec(row.text("inputs"))?.[0] ?? -1)));
   return (frame) => ends.has(frame);
 }
@@ -149,7 +150,7 @@ export class RecordedDriver {
 
   constructor(host: Host, readonly scenario: Scenario) {
     const layouts = [scenario.rx_layout ?? []].flat() as Config["rx_layout"][];
-    this.#hosts = layouts.map((rx_layout) => ({ ...host, config: { ...host.config, rx_layout } }));
+    this.#hosts = layouts.map((rx_layout) => host.withConfig({ ...host.config, rx_layout }));
   }
 
   /** Makes the skb of frame `index`, which it takes over. */
@@ -158,21 +159,38 @@ export class RecordedDriver {
     const { rx_layout } = host.config;
     // The recorded driver knew how long the headers of an ESP packet are, which no flow dissector does.
     if (this.scenario.path === "receive" && rx_layout.startsWith("hdrsplit:")) return this.#split(host, frame);
+    if (this.scenario.tun === "frags" && this.scenario.tun_iov !== undefined) return this.#asWritten(host, frame);
     const skb = receiveFrame(host, frame);
     return rx_layout === "build-skb" ? inRecordedBuffer(host, skb, this.scenario) : skb;
   }
 
   /** The first `header_bytes` bytes in the head, the others in pages. */
   #split(host: Host, frame: RxFrame): Skb {
-    const { skbs } = host;
     const headBytes = Math.min(this.scenario.header_bytes ?? 0, frame.bytes);
     const pages = Number(host.config.rx_layout.slice("hdrsplit:".length));
-    const skb = skbs.napiAllocSkb(SPLIT_HEAD_BYTES);
+    return this.#inPages(host, frame, headBytes, Math.ceil((frame.bytes - headBytes) / pages), []);
+  }
+
+  /** Each piece that was written to a TUN device in a page of its own, but the first in the head (tun_napi_alloc_frags). */
+  #asWritten(host: Host, frame: RxFrame): Skb {
+    const [headBytes = frame.bytes, ...pieces] = this.scenario.tun_iov!;
+    return this.#inPages(host, frame, Math.min(headBytes, frame.bytes), frame.bytes, pieces);
+  }
+
+  #inPages(
+    host: Host,
+    frame: RxFrame,
+    headBytes: number,
+    pieceBytes: number,
+    firstPieces: readonly number[],
+  ): Skb {
+    const { skbs } = host;
+    const skb = skbs.napiAllocSkb(Math.max(SPLIT_HEAD_BYTES, headBytes));
     skb.packet = frame.packet;
     skb.payloadBytes = frame.payloadBytes;
     skb.ipSummed = frame.checksumGood ? CHECKSUM.unnecessary : CHECKSUM.none;
     skb.macHeader = skb.data;
-    placeInPages(skbs.memory, frame, skb, headBytes, Math.ceil((frame.bytes - headBytes) / pages));
+    placeInPages(skbs.memory, frame, skb, headBytes, pieceBytes, firstPieces);
     pull(skb, ETH_HLEN);
     skb.networkHeader = skb.data;
     return skb;

@@ -17,8 +17,15 @@
  */
 
 import type { EspMode } from "../esp/arithmetic.ts";
-import { SecurityAssociation, type SecurityAssociationOptions } from "../esp/sa.ts";
-import { type CipherName, SUITES } from "../esp/suites.ts";
+import { sequenceHigh } from "../esp/framing.ts";
+import {
+  NAT_TRAVERSAL,
+  SecurityAssociation,
+  type SecurityAssociationOptions,
+  type UdpEncapsulation,
+} from "../esp/sa.ts";
+import { type CipherName, isCipherName, SUITES } from "../esp/suites.ts";
+import type { TunnelHeaderOptions } from "../esp/tunnel_header.ts";
 import { set32 } from "../wire/bytes.ts";
 import { parseAddress } from "../wire/ipv4.ts";
 import { parseAddress6 } from "../wire/ipv6_address.ts";
@@ -43,8 +50,10 @@ const ALGORITHMS: Readonly<Record<string, Pick<SuiteSizes, "ivBytes" | "blockByt
   "ecb(cipher_null)": { ivBytes: 0, blockBytes: 4 },
 };
 
-/** Flags that change neither the packet nor its headers on output. */
-const HARMLESS_FLAGS = ["af-unspec", "esn", "decap-dscp"];
+/** Flags that `tunnelHeaderOf()` reads. */
+const HEADER_FLAGS = ["noecn", "nopmtudisc", "dont-encap-dscp", "decap-dscp"];
+/** Flags that change nothing in a packet: which selectors and ICMP errors an association takes, how AH is aligned. */
+const HARMLESS_FLAGS = ["af-unspec", "esn", "wildrecv", "icmp", "align4"];
 
 /** The sizes of the suite of an association; undefined for an algorithm that is not known here. */
 export function sizesOf({ aead, enc, auth, icv_bits = 0 }: RecordedSa): SuiteSizes | undefined {
@@ -53,36 +62,68 @@ export function sizesOf({ aead, enc, auth, icv_bits = 0 }: RecordedSa): SuiteSiz
   return { ...algorithm, icvBytes: auth === "digest_null" ? 0 : icv_bits / 8 };
 }
 
+/** Suites of this program by the AEADs of `ip xfrm state`, and what of their keys is the salt. */
+const AEADS: Readonly<Record<string, { readonly suite: string; readonly saltBytes: number }>> = {
+  "rfc4106(gcm(aes))": { suite: "aes-gcm", saltBytes: 4 },
+  "rfc4309(ccm(aes))": { suite: "aes-ccm", saltBytes: 3 },
+  "rfc4543(gcm(aes))": { suite: "aes-gmac", saltBytes: 4 },
+};
+/** The same of ciphers that need an HMAC. */
+const CIPHERS: Readonly<Record<string, { readonly suite: string; readonly saltBytes: number }>> = {
+  "cbc(aes)": { suite: "aes-cbc", saltBytes: 0 },
+  "rfc3686(ctr(aes))": { suite: "aes-ctr", saltBytes: 4 },
+};
+const CHACHA = "rfc7539esp(chacha20,poly1305)";
+
 /** The suite of this program that an association uses; undefined where it is not built. */
-function cipherOf({ aead, key, enc, auth, icv_bits }: RecordedSa): CipherName | undefined {
-  if (aead === "rfc4106(gcm(aes))" && icv_bits === 128) {
-    const name = `aes-gcm-${(bytesOf(key).length - 4) * 8}`;
-    return Object.hasOwn(SUITES, name) ? name as CipherName : undefined;
-  }
-  if (enc !== "ecb(cipher_null)") return undefined;
-  if (auth === "digest_null") return "null";
-  return auth === "hmac(sha256)" && icv_bits === 128 ? "null-sha256" : undefined;
+function cipherOf(sa: RecordedSa): CipherName | undefined {
+  const name = sa.aead === undefined ? nameOfPair(sa) : nameOfAead(sa.aead, bytesOf(sa.key).length, sa.icv_bits);
+  if (name === undefined || !isCipherName(name)) return undefined;
+  return SUITES[name].icvBytes * 8 === (name === "null" ? 0 : sa.icv_bits) ? name : undefined;
+}
+
+function nameOfAead(aead: string, keyBytes: number, icvBits: number | undefined): string | undefined {
+  if (aead === CHACHA) return "chacha20-poly1305";
+  const known = AEADS[aead];
+  if (known === undefined) return undefined;
+  const name = `${known.suite}-${(keyBytes - known.saltBytes) * 8}`;
+  return icvBits === 128 ? name : `${name}-icv${(icvBits ?? 0) / 8}`;
+}
+
+function nameOfPair({ enc = "", enc_key, auth = "" }: RecordedSa): string | undefined {
+  const hash = /^hmac\((sha\d+)\)$/.exec(auth)?.[1];
+  if (enc === "ecb(cipher_null)") return auth === "digest_null" ? "null" : `null-${hash}`;
+  const known = CIPHERS[enc];
+  return known === undefined ? undefined : `${known.suite}-${(bytesOf(enc_key).length - known.saltBytes) * 8}-${hash}`;
 }
 
 /** Why packets of an association cannot be sealed here; undefined where they can. */
 export function whyNotSealed(sa: RecordedSa): LeftOutReason | undefined {
   if (cipherOf(sa) === undefined) return "suite";
   const { flags = [] } = sa;
-  if (flags.includes("esn")) return "esn";
-  if (sa.encap !== undefined) return "udpEncap";
-  return flags.every((flag) => HARMLESS_FLAGS.includes(flag)) ? undefined : "headerFlags";
+  return flags.every((flag) => [...HARMLESS_FLAGS, ...HEADER_FLAGS].includes(flag)) ? undefined : "flags";
 }
 
-/** The association; undefined where it uses a suite, ESN or an encapsulation that is not built. */
+/** What the flags say about the headers of tunnel mode. */
+function tunnelHeaderOf({ flags = [] }: Pick<RecordedSa, "flags">): TunnelHeaderOptions {
+  return {
+    ecn: !flags.includes("noecn"),
+    encapsulatesDscp: !flags.includes("dont-encap-dscp"),
+    decapsulatesDscp: flags.includes("decap-dscp"),
+    pathMtuDiscovery: !flags.includes("nopmtudisc"),
+  };
+}
+
+/** The association; undefined where it uses a suite that is not built. */
 export function associationOf(recorded: RecordedSa): RecordedAssociation | undefined {
   const cipher = cipherOf(recorded);
-  if (cipher === undefined || recorded.encap !== undefined || recorded.flags?.includes("esn")) return undefined;
-  const key = bytesOf(recorded.key);
+  if (cipher === undefined) return undefined;
+  const key = bytesOf(recorded.key ?? recorded.enc_key);
   const { keyBytes } = SUITES[cipher];
   const source = addressOf(recorded.src);
   const destination = addressOf(recorded.dst);
   if (source === undefined || destination === undefined) return undefined;
-  return new RecordedAssociation({
+  const association = new RecordedAssociation({
     spi: Number(recorded.spi),
     cipher,
     key: key.subarray(0, keyBytes),
@@ -92,7 +133,31 @@ export function associationOf(recorded: RecordedSa): RecordedAssociation | undef
     source,
     destination,
     seed: 0,
+    esn: isExtended(recorded),
+    encapsulation: encapsulationOf(recorded),
+    tunnelHeader: tunnelHeaderOf(recorded),
+    tfcPadBytes: recorded.tfc_pad ?? 0,
   });
+  association.resumeAfter(recorded.replay_oseq ?? 0);
+  return association;
+}
+
+/** The upper halves that sequence numbers of an association may have: that which it begins with, or the next. */
+export function upperHalves(recorded: RecordedSa): readonly number[] {
+  const first = sequenceHigh(recorded.replay_oseq ?? 0);
+  return isExtended(recorded) ? [first, first + 1] : [0];
+}
+
+function isExtended({ flags = [] }: Pick<RecordedSa, "flags">): boolean {
+  return flags.includes("esn");
+}
+
+function encapsulationOf(
+  { encap, encap_sport, encap_dport }: Pick<RecordedSa, "encap" | "encap_sport" | "encap_dport">,
+): UdpEncapsulation | null {
+  if (encap === undefined) return null;
+  const { sourcePort, destinationPort } = NAT_TRAVERSAL;
+  return { sourcePort: encap_sport ?? sourcePort, destinationPort: encap_dport ?? destinationPort };
 }
 
 function bytesOf(key: string | undefined): Uint8Array {
@@ -125,13 +190,20 @@ export class RecordedAssociation extends SecurityAssociation {
   }
 }
 
+/** What of a recorded association matters where nothing is sealed. */
+export type SizedSa = Pick<
+  RecordedSa,
+  "spi" | "mode" | "src" | "dst" | "flags" | "tfc_pad" | "encap" | "encap_sport" | "encap_dport"
+>;
+
 /** A recorded association of given sizes that never seals: for suites of which only the sizes matter. */
 export class SizedAssociation extends SecurityAssociation {
   override readonly ivBytes: number;
   override readonly icvBytes: number;
   override readonly blockBytes: number;
 
-  constructor(sizes: SuiteSizes, { spi, mode, src, dst }: Pick<RecordedSa, "spi" | "mode" | "src" | "dst">) {
+  constructor(sizes: SuiteSizes, recorded: SizedSa) {
+    const { spi, mode, src, dst } = recorded;
     const none = new Uint8Array(0);
     super({
       spi: Number(spi),
@@ -143,6 +215,10 @@ export class SizedAssociation extends SecurityAssociation {
       source: addressOf(src) ?? none,
       destination: addressOf(dst) ?? none,
       seed: 0,
+      esn: isExtended(recorded),
+      encapsulation: encapsulationOf(recorded),
+      tunnelHeader: tunnelHeaderOf(recorded),
+      tfcPadBytes: recorded.tfc_pad ?? 0,
     });
     this.ivBytes = sizes.ivBytes;
     this.icvBytes = sizes.icvBytes;

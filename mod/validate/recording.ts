@@ -15,10 +15,10 @@
 
 import { CaptureError, CapturePacket, openCapture, sourceOfBytes } from "../capture/mod.ts";
 import { nearest } from "../config/nearest.ts";
-import { commandSettings } from "./command_settings.ts";
+import { type CommandSettings, commandSettings } from "./command_settings.ts";
 import { RecordingError } from "./errors.ts";
 import { associationOf, SizedAssociation, sizesOf } from "./recorded_sa.ts";
-import { parseScenario, type Scenario } from "./scenario.ts";
+import { parseScenario, type RecordedSa, type Scenario } from "./scenario.ts";
 import { parseTable, type Table } from "./table.ts";
 import { formsOf, TABLE_FORMS } from "./table_forms.ts";
 
@@ -71,6 +71,7 @@ export async function readRecording(folder: RecordingFolder): Promise<Recording>
   const reader = new FolderReader(folder);
   const scenario = { ...parseScenario(folder.name, await reader.text(SCENARIO)) };
   if (reader.has(CONFIG)) Object.assign(scenario, commandSettings(folder.name, await reader.text(CONFIG)));
+  if (scenario.sa !== undefined) Object.assign(scenario, { sa: scenario.sa.map((sa) => withSettings(sa, scenario)) });
   checkAssociations(folder.name, scenario);
   const missing = REQUIRED[scenario.path].find((file) => !reader.has(file));
   if (missing !== undefined) throw new RecordingError(folder.name, "the file is missing", { file: missing });
@@ -92,6 +93,13 @@ export async function readRecording(folder: RecordingFolder): Promise<Recording>
 /** Whether a folder is a recording, and not one that holds recordings. */
 export function isRecording(folder: Pick<RecordingFolder, "files">): boolean {
   return folder.files.includes(SCENARIO);
+}
+
+/** What a scenario says of all its associations belongs to each. */
+function withSettings(sa: RecordedSa, { tfc_pad, dont_encap_dscp, sequences }: Scenario & CommandSettings): RecordedSa {
+  const flags = dont_encap_dscp === true ? [...sa.flags ?? [], "dont-encap-dscp"] : sa.flags;
+  const start = sequences?.get(Number(sa.spi)) ?? {};
+  return { ...start, ...sa, ...(flags === undefined ? {} : { flags }), ...(tfc_pad === undefined ? {} : { tfc_pad }) };
 }
 
 /** Keys, addresses and SPIs that no association can have are noticed before anything is compared. */

@@ -30,8 +30,16 @@ export interface RecordedSa {
   readonly icv_bits?: number;
   /** "espinudp" where ESP is behind UDP. */
   readonly encap?: string;
+  /** Sequence numbers, whole where they are extended, that the association begins behind: the last sent, the highest received. */
+  readonly replay_oseq?: number;
+  readonly replay_seq?: number;
+  /** Its ports; 4500 unless given. */
+  readonly encap_sport?: number;
+  readonly encap_dport?: number;
   /** What differs from the defaults, as `ip xfrm state` calls it. */
   readonly flags?: readonly string[];
+  /** TFC padding, in bytes. */
+  readonly tfc_pad?: number;
 }
 
 /** What of `scenario.json` decides something. */
@@ -46,6 +54,20 @@ export interface Scenario {
   readonly compare: "exact" | "per-stage" | "rule" | "per-cpu";
   /** Needs asynchronous crypto or a busy device. */
   readonly queues: boolean;
+  /** Who ran crypto requests: `cpu`, `cryptd` or `pcrypt`. */
+  readonly crypto?: string;
+  /** Requests that the queue of cryptd took; 1000 unless given. */
+  readonly cryptd_qlen?: number;
+  /** CPUs of the machine; 1 unless given. */
+  readonly net_cpus?: number;
+  /** What was wrong with the sending driver: `busy N` or `stopped DEVICE`. */
+  readonly tx_fault?: readonly string[];
+  /** What ended it: `sleep SECONDS`, then the commands that woke its queue. */
+  readonly tx_fault_ends?: readonly string[];
+  /** Queue discipline of the sending device, in the words of `tc`; fq_codel unless given. */
+  readonly qdisc?: string;
+  /** Length of the device's queue, where the discipline has no limit of its own. */
+  readonly txqueuelen?: number;
   readonly era: "4.4" | "6.1";
   readonly mtu: number;
   /** esp4_offload and esp6_offload were loaded before the SA was made. */
@@ -80,6 +102,8 @@ export interface Scenario {
   readonly sa?: readonly RecordedSa[];
   /** ESP is behind UDP. */
   readonly encap?: string;
+  /** The socket of the encapsulation has UDP_GRO. */
+  readonly udp_gro_socket?: boolean;
   /** Extended sequence numbers. */
   readonly esn?: boolean;
   /** Path `send`: each packet of `input.pcap` may be played as one write of the process. */
@@ -101,6 +125,8 @@ const text: Check = (value) => typeof value === "string" ? undefined : "text";
 const integer: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0 ? undefined : "an integer";
 /** Bytes of headers or headroom: memory is allocated by them. */
 const headerSize: Check = (value) => integer(value) ?? ((value as number) <= 65535 ? undefined : "at most 65535");
+/** A TUN device refuses pieces of no bytes. */
+const pieceSize: Check = (value) => headerSize(value) ?? ((value as number) > 0 ? undefined : "above 0");
 const boolean: Check = (value) => typeof value === "boolean" ? undefined : "true or false";
 const anything: Check = () => undefined;
 const oneOf = (...words: string[]): Check => (value) =>
@@ -136,9 +162,12 @@ const SA_KEYS: Readonly<Record<string, Check>> = {
   auth_key: hex,
   icv_bits: integer,
   encap: oneOf("espinudp"),
+  replay_oseq: integer,
+  replay_seq: integer,
   encap_sport: integer,
   encap_dport: integer,
   flags: listOf(text),
+  tfc_pad: integer,
 };
 
 const KEYS: Readonly<Record<string, Check>> = {
@@ -171,7 +200,7 @@ const KEYS: Readonly<Record<string, Check>> = {
   defer_hard_irqs: integer,
   tap: text,
   tun: oneOf("linear", "frags"),
-  tun_iov: listOf(integer),
+  tun_iov: listOf(pieceSize),
   tx_device: text,
   nic_sg: onOff,
   nic_tx_csum: onOff,
@@ -193,9 +222,12 @@ const KEYS: Readonly<Record<string, Check>> = {
     isObject(value) && Array.isArray(value["sizes"] ?? []) ? undefined : "an object with proto, sizes",
   writes: oneOf("as-recorded"),
   max_segment: integer,
-  tx_fault: anything,
-  tx_fault_ends: anything,
-  qdisc: text,
+  tx_fault: listOf(matching(/^(busy [1-9][0-9]{0,5}|stopped \S+)$/, "busy N or stopped DEVICE")),
+  tx_fault_ends: listOf(text),
+  qdisc: matching(
+    /^(pfifo|fq_codel) limit [1-9][0-9]{0,5}$|^(fq_codel|pfifo_fast|noqueue)$/,
+    "pfifo limit N, fq_codel (limit N), pfifo_fast or noqueue",
+  ),
   txqueuelen: integer,
   cryptd_qlen: integer,
 };

@@ -18,17 +18,27 @@ import { EspEncap } from "../stages/esp_encap.ts";
 import { EspOutput } from "../stages/esp_output.ts";
 import { EspTransform } from "../stages/esp_transform.ts";
 import { EspXmit } from "../stages/esp_xmit.ts";
+import { LL_RESERVED_SPACE } from "../stages/forward.ts";
+import type { Host } from "../stages/host.ts";
+import { IpFragmenter } from "../stages/ip_fragment.ts";
+import { linearizeForDevice } from "../stages/validate_xmit.ts";
 import { ETH_HLEN } from "../wire/ethernet.ts";
 import * as ip from "../wire/ip.ts";
+import { PROTOCOL_FRAGMENT } from "../wire/ip_protocol.ts";
 import * as ipv4 from "../wire/ipv4.ts";
+import * as ipv6 from "../wire/ipv6.ts";
 import { differenceOf } from "./bytes.ts";
 import type { Comparison } from "./comparison.ts";
+import { compareDefragmented, putTogether } from "./defrag_rows.ts";
 import { espOutputShape, espOutputTable } from "./esp_output_rows.ts";
+import { matchRows } from "./frame_rows.ts";
 import { fillBytes, rebuild } from "./layout.ts";
-import type { LeftOutReason } from "./left_out.ts";
-import { isIdentOf, isOpened, type OpenedFrame, openFrames } from "./opened_frames.ts";
+import { type FrameToSeal, isOpened, type OpenedFrame, openFrames } from "./opened_frames.ts";
+import { otherFrames } from "./other_frames.ts";
 import type { RecordedAssociation } from "./recorded_sa.ts";
 import type { Recording } from "./recording.ts";
+import { noteBuffer, type SentBuffer } from "./sent_buffers.ts";
+import { SentRows } from "./sent_rows.ts";
 import { type ResultRow, skbRow } from "./skb_row.ts";
 import { StageHost } from "./stage_host.ts";
 import type { TableRow } from "./table.ts";
@@ -38,65 +48,73 @@ export const MASKS = {
   outerId:
     "the id of an outer IPv4 header: without DF, and with it where a local socket lets its packets be fragmented " +
     "(skb->ignore_df), it counts what the host has sent before; behind layer-2 GSO it counts the segments",
+  fragmentId: "the identification of IPv6 fragments: Linux draws its start, and hashes addresses",
 } as const;
 
-const FRAMES = "output.pcap";
-const TX = "expected_tx.csv";
+/** What a datagram leaves in front of each of its buffers but the first: room for Ethernet, IP and fragment header. */
+const FRAGMENT_HEADROOM = LL_RESERVED_SPACE + ipv6.HEADER_BYTES + ipv6.FRAGMENT_HEADER_BYTES;
 
-/** Compares all frames, and the shapes in which the driver got them. */
-export function compareSealedFrames(recording: Recording, comparison: Comparison): void {
+/** Where the fragment header of IPv6, behind the IP header, has its identification. */
+const FRAGMENT_ID_V6 = ipv6.HEADER_BYTES + 4;
+
+const FRAMES = "output.pcap";
+
+/**
+ * Compares all frames, and the shapes in which the driver got them. Returns the buffers of the frames, as far as they were made
+ * again.
+ */
+export function compareSealedFrames(recording: Recording, comparison: Comparison): SentBuffer[] {
   const { path, sa } = recording.scenario;
-  if (sa === undefined || (path !== "forward" && path !== "send")) return;
+  if (sa === undefined || (path !== "forward" && path !== "send")) return [];
   const sent = new SentRows(recording, comparison);
   const frames = openFrames(recording);
-  const rows = matchRows(recording, frames.filter(isOpened));
+  const { rows, rest } = matchRows(espOutputTable(recording)?.rows ?? [], frames.filter(isOpened));
   const sealer = new Sealer(recording);
+  const buffers: SentBuffer[] = [];
   for (const frame of frames) {
     const row = isOpened(frame) ? rows.get(frame) : undefined;
-    const reason = isOpened(frame) ? whyLeftOut(recording, row) : frame.leftOut;
+    const reason = isOpened(frame) ? (row === undefined ? "noRow" : undefined) : frame.leftOut;
     if (reason !== undefined) {
-      comparison.leaveOut(FRAMES, reason, 1);
-      sent.leaveOut(frame.index, reason);
+      sent.leaveFramesOut(FRAMES, reason, frame.parts.length);
+      for (const part of frame.parts) sent.leaveOut(sent.of(part), reason);
     } else if (!isOpened(frame)) {
-      comparison.value(FRAMES, frame.index, "ICV", frame.failure, "good");
-      sent.leaveOut(frame.index, "notEsp");
+      for (const part of frame.parts) {
+        comparison.value(FRAMES, part, "ICV", frame.failure, "good");
+        sent.leaveOut(sent.of(part), "notEsp");
+      }
     } else {
-      const skb = sealer.seal(frame, row!);
-      comparison.value(
-        FRAMES,
-        frame.index,
-        "bytes",
-        ...asText(sealer.bytesOf(skb), frame, isIdMasked(frame, row!, recording)),
-      );
-      if (recording.scenario.nic_sg === "off") sent.leaveOut(frame.index, "scatterGather");
-      else sent.compare(frame.index, sealer.rowOf(skb));
+      const skbs = sealer.seal(frame, row!);
+      const idMasked = isIdMasked(frame, row!, recording);
+      frame.parts.forEach((part, i) => {
+        const recorded = recording.output[part]!.bytes.subarray(ETH_HLEN);
+        const ours = skbs[i] === undefined ? new Uint8Array(0) : sealer.bytesOf(skbs[i]);
+        comparison.value(FRAMES, part, "bytes", ...asText(ours, recorded, idMasked));
+        sent.compare(sent.of(part), skbs[i] === undefined ? {} : sealer.rowOf(skbs[i]));
+      });
+      if (skbs.length > frame.parts.length) {
+        comparison.fail(`${FRAMES} row ${frame.index}: model ${skbs.length} fragments`);
+      }
+      const isCut = skbs.length > 1;
+      const received = isCut ? sealer.putTogether() : skbs[0]!;
+      if (received === null) comparison.fail(`${FRAMES} row ${frame.index}: the fragments make no packet`);
+      else {
+        if (isCut) compareDefragmented(recording, sealer.host, received, frame, comparison);
+        noteBuffer(buffers, sent.of(frame.index), frame.sequence, received, row!);
+      }
       sealer.free();
     }
   }
+  const others = otherFrames(recording, sent.others, rest, [...rows.values()]);
+  for (const { frame, row, sent: each } of others) {
+    const [skb] = sealer.seal(frame, row);
+    sent.compare(each, sealer.rowOf(skb!));
+    noteBuffer(buffers, each, frame.sequence, skb!, row);
+    sealer.free();
+  }
+  const made = new Set(others.map((other) => other.sent));
+  for (const each of sent.others) if (!made.has(each)) sent.leaveOut(each, "otherDevice");
   sealer.finish(comparison);
-}
-
-function whyLeftOut({ scenario }: Recording, row: TableRow | undefined): LeftOutReason | undefined {
-  if (scenario.tfc_pad !== undefined) return "tfc";
-  if (scenario.dont_encap_dscp === true) return "headerFlags";
-  if (scenario.sa!.some(({ flags = [] }) => flags.some((flag) => flag === "noecn" || flag === "nopmtudisc"))) {
-    return "headerFlags";
-  }
-  return row === undefined ? "noRow" : undefined;
-}
-
-/** Which row of `expected.csv` each frame was: the first that fits, in the order of sequence numbers. */
-function matchRows(recording: Recording, frames: readonly OpenedFrame[]): Map<OpenedFrame, TableRow> {
-  const rows = [...espOutputTable(recording)?.rows ?? []];
-  const found = new Map<OpenedFrame, TableRow>();
-  for (const frame of frames.toSorted((a, b) => a.sequence - b.sequence)) {
-    const protectedBytes = frame.inner.length - frame.headersBytes;
-    const at = rows.findIndex((row) => {
-      return row.integer("len") === protectedBytes && isIdentOf(frame, row.text("inner"));
-    });
-    if (at !== -1) found.set(frame, rows.splice(at, 1)[0]!);
-  }
-  return found;
+  return buffers;
 }
 
 /** Whether {@linkcode MASKS} has the id of this frame. */
@@ -110,14 +128,21 @@ function isLayer2(row: TableRow): boolean {
   return row.text("via").endsWith("_xmit");
 }
 
-/** Both packets as text, the model's with the recorded outer id where that is masked. */
-function asText(ours: Uint8Array, { packet }: OpenedFrame, idMasked: boolean): [string, string] {
+/** Both packets as text, the model's with the recorded identifications where these are masked. */
+function asText(ours: Uint8Array, packet: Uint8Array, idMasked: boolean): [string, string] {
   if (idMasked && ours.length >= ipv4.HEADER_BYTES) {
     ipv4.setId(ours, 0, ipv4.id(packet, 0));
     ipv4.writeHeaderChecksum(ours, 0);
   }
+  if (isFragmentOfIpv6(ours) && isFragmentOfIpv6(packet)) {
+    ours.set(packet.subarray(FRAGMENT_ID_V6, FRAGMENT_ID_V6 + 4), FRAGMENT_ID_V6);
+  }
   const recorded = packet.subarray(0, Math.max(ours.length, ip.totalBytes(packet, 0)));
   return differenceOf(ours, recorded);
+}
+
+function isFragmentOfIpv6(packet: Uint8Array): boolean {
+  return packet.length >= FRAGMENT_ID_V6 + 4 && ip.isIpv6(packet, 0) && ip.protocol(packet, 0) === PROTOCOL_FRAGMENT;
 }
 
 /** What seals under one association. */
@@ -132,19 +157,30 @@ interface Line {
 class Sealer {
   readonly #stages: StageHost;
   readonly #lines = new Map<RecordedAssociation, Line>();
-  #sealed: Skb | null = null;
+  readonly #fragmenter: IpFragmenter;
+  readonly #sealed: Skb[] = [];
   #twins: readonly Skb[] = [];
 
   constructor(recording: Recording) {
     this.#stages = new StageHost(recording.scenario);
+    this.#fragmenter = new IpFragmenter(this.#stages.host, recording.scenario.mtu);
   }
 
-  /** The frame of `row` with what was inside `frame`; it is freed by `free()`. Its data begins at the Ethernet header. */
-  seal(frame: OpenedFrame, row: TableRow): Skb {
+  /**
+   * The frame of `row` with what was inside `frame`, or the fragments that it is cut into; they are freed by `free()`. Their
+   * data begin at the Ethernet header.
+   */
+  seal(frame: FrameToSeal, row: TableRow): readonly Skb[] {
     const { skbs } = this.#stages.host;
+    this.#sealed.length = 0;
     const shape = espOutputShape(row);
     const { headersBytes } = frame;
-    const own = { ...shape, headroom: shape.headroom - headersBytes, headlen: shape.headlen + headersBytes };
+    const own = {
+      ...shape,
+      headroom: shape.headroom - headersBytes,
+      headlen: shape.headlen + headersBytes,
+      memberHeadroom: FRAGMENT_HEADROOM,
+    };
     if (own.headroom < espHeaderRoom(frame.sa.mode, frame.sa.outerVersion, frame.sa.ivBytes) + ETH_HLEN) {
       throw row.error("it has no room for the headers of ESP and Ethernet", "headroom");
     }
@@ -157,7 +193,20 @@ class Sealer {
     const line = this.#lineOf(frame.sa);
     if (isLayer2(row)) this.#xmit(line, skb);
     else line.output.process(skb);
-    return this.#sealed!;
+    for (const sealed of this.#sealed) linearizeForDevice(this.#stages.host, sealed);
+    return this.#sealed;
+  }
+
+  get host(): Host {
+    return this.#stages.host;
+  }
+
+  /** The fragments become the packet again, as its receiver sees it; null where they do not. */
+  putTogether(): Skb | null {
+    const whole = putTogether(this.host, this.#sealed);
+    this.#sealed.length = 0;
+    if (whole !== null) this.#sealed.push(whole);
+    return whole;
   }
 
   /** The IP packet of a sealed frame. */
@@ -174,7 +223,7 @@ class Sealer {
 
   free(): void {
     const { skbs } = this.#stages.host;
-    for (const skb of [this.#sealed!, ...this.#twins]) skbs.free(skb, REASON.consumed);
+    for (const skb of [...this.#sealed, ...this.#twins]) skbs.free(skb, REASON.consumed);
   }
 
   finish(comparison: Comparison): void {
@@ -193,10 +242,16 @@ class Sealer {
     xmit.xmit(skb);
   }
 
+  /** ip_finish_output. */
+  #output(skb: Skb): void {
+    if (skb.len <= this.#fragmenter.mtu) this.#pushEthernet(skb);
+    else this.#fragmenter.fragment(skb, (fragment) => this.#pushEthernet(fragment));
+  }
+
   #pushEthernet(skb: Skb): void {
     push(skb, ETH_HLEN);
     skb.macHeader = skb.data;
-    this.#sealed = skb;
+    this.#sealed.push(skb);
   }
 
   #lineOf(sa: RecordedAssociation): Line {
@@ -205,44 +260,9 @@ class Sealer {
     const { host } = this.#stages;
     const encap = new EspEncap(host, sa);
     const transform = new EspTransform(host, sa, sa.aead(ENGINES.noble));
-    const output = new EspOutput(host, { process: (skb) => this.#pushEthernet(skb) }, encap, transform);
+    const output = new EspOutput(host, { process: (skb) => this.#output(skb) }, encap, transform);
     const line = { encap, transform, output, xmit: new EspXmit(host, encap, transform) };
     this.#lines.set(sa, line);
     return line;
-  }
-}
-
-/** The rows of `expected_tx.csv`: those of the recorded device that the driver took are the frames of `output.pcap`. */
-class SentRows {
-  readonly #indexes: number[] = [];
-  readonly #rows: readonly TableRow[];
-  readonly #columns: readonly string[];
-
-  constructor(recording: Recording, readonly comparison: Comparison) {
-    const table = recording.tables.get(TX);
-    this.#rows = table?.rows ?? [];
-    this.#columns = table?.results("stage") ?? [];
-    this.#rows.forEach((row, index) => {
-      if (row.integer("rc") !== 0) comparison.leaveOut(TX, "refused", this.#columns.length);
-      else if (row.text("dev") !== recording.scenario.tx_device) {
-        comparison.leaveOut(TX, "otherDevice", this.#columns.length);
-      } else this.#indexes.push(index);
-    });
-    const frames = recording.output.length;
-    if (table !== undefined && this.#indexes.length !== frames) {
-      throw table.error(`it has ${this.#indexes.length} frames of the device where ${FRAMES} has ${frames}`, {});
-    }
-  }
-
-  leaveOut(frame: number, reason: LeftOutReason): void {
-    if (this.#indexes[frame] !== undefined) this.comparison.leaveOut(TX, reason, this.#columns.length);
-  }
-
-  compare(frame: number, ours: ResultRow): void {
-    const index = this.#indexes[frame];
-    if (index === undefined) return;
-    for (const column of this.#columns) {
-      this.comparison.value(TX, index, column, ours[column]!, this.#rows[index]!.text(column));
-    }
   }
 }

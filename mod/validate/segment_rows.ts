@@ -24,7 +24,8 @@ import type { TableRow } from "./table.ts";
 const FILE = "expected_gso.csv";
 /** NET_SKB_PAD. */
 const DRIVER_HEADROOM = 64;
-const MAX_TCP_HEADER = 320;
+/** Headroom of local TCP buffers where the scenario does not say it. */
+export const MAX_TCP_HEADER = 320;
 const NO_FEATURES: SegmentFeatures = { scatterGather: false, checksumOffload: false, fragListOffload: false };
 /** Copies of it are an inline memcpy that no probe sees. */
 const UNSEEN = REASONS[REASON.segmentLinear]!.kernelFunction;
@@ -54,7 +55,7 @@ function featuresOf(scenario: Scenario, row: TableRow): SegmentFeatures {
 }
 
 /** Bytes of the headers that every segment repeats: what the segments have more than the payload. */
-function headerBytesOf(row: TableRow): number {
+export function headerBytesOf(row: TableRow): number {
   const lengths = row.integers("seg_len");
   const bytes = (lengths.reduce((sum, each) => sum + each, 0) - row.integer("len")) / lengths.length;
   if (!Number.isInteger(bytes) || bytes < 0) {
@@ -70,7 +71,7 @@ function payloadOffset({ path, header_bytes, driver_headroom, max_tcp_header }: 
 }
 
 /** The recorded aggregate with its headers in front. */
-function shapeOf(scenario: Scenario, row: TableRow, headerBytes: number): RecordedShape {
+export function aggregateShape(scenario: Scenario, row: TableRow, headerBytes: number): RecordedShape {
   const payloadAt = payloadOffset(scenario);
   const headlen = sizeOf(row, "headlen");
   if (payloadAt < headerBytes) throw row.error("the headers are longer than the headroom of the scenario", "seg_len");
@@ -89,7 +90,7 @@ function shapeOf(scenario: Scenario, row: TableRow, headerBytes: number): Record
 function segmentsOf(stages: StageHost, scenario: Scenario, row: TableRow, total: Work): Record<string, Value> {
   const { skbs } = stages.host;
   const headerBytes = headerBytesOf(row);
-  const { skb: head, twins } = rebuild(skbs, shapeOf(scenario, row, headerBytes));
+  const { skb: head, twins } = rebuild(skbs, aggregateShape(scenario, row, headerBytes));
   head.head.gsoSize = row.integer("gso_size");
   if (head.head.gsoSize <= 0) throw row.error("it is not above 0", "gso_size");
   head.ipSummed = CHECKSUM.partial;

@@ -40,10 +40,22 @@ export function skbRow(u8: Uint8Array, skb: Skb): ResultRow {
   };
 }
 
+/** The {@linkcode GSO_TYPE} of SKB_GSO_ flags. */
+export function gsoTypeOf(flags: number): number {
+  const base = flags & ~(GSO_TCP_ECN | GSO_TCP_FIXEDID);
+  return Math.max(GSO_TYPE.none, GSO_FLAGS.indexOf(base));
+}
+
+/** Whether segments keep the id of the first (SKB_GSO_TCP_FIXEDID). */
+export function isFixedId(flags: number): boolean {
+  return (flags & GSO_TCP_FIXEDID) !== 0;
+}
+
 function gsoFlags(u8: Uint8Array, skb: Skb): number {
   const { gsoType, gsoFixedId } = skb.head;
   if (gsoType !== GSO_TYPE.tcpV4 && gsoType !== GSO_TYPE.tcpV6) return GSO_FLAGS[gsoType]!;
-  const isCwr = (tcp.flags(u8, skb.head.at + skb.transportHeader) & tcp.FLAG_CWR) !== 0;
+  // What is no aggregate may be encrypted.
+  const isCwr = skb.isGso && (tcp.flags(u8, skb.head.at + skb.transportHeader) & tcp.FLAG_CWR) !== 0;
   return GSO_FLAGS[gsoType]! | (gsoFixedId ? GSO_TCP_FIXEDID : 0) | (isCwr ? GSO_TCP_ECN : 0);
 }
 

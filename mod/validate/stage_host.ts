@@ -17,11 +17,8 @@ import { resolveConfig } from "../config/resolve.ts";
 import type { Config } from "../config/schema.ts";
 import { type EventBlock, type Fold, Ledger } from "../ledger/ledger.ts";
 import { EVENT, NONE, REASONS } from "../ledger/schema.ts";
-import { Cpu } from "../sim/cpu.ts";
 import { Engine } from "../sim/engine.ts";
-import { Memory } from "../skb/memory.ts";
-import type { Skb } from "../skb/skb.ts";
-import { type Host, skbMemoryFor } from "../stages/host.ts";
+import { Host } from "../stages/host.ts";
 import { IngressGate } from "../stages/ingress_gate.ts";
 import { RecordingError } from "./errors.ts";
 import type { LeftOutReason } from "./left_out.ts";
@@ -126,14 +123,8 @@ export class StageHost {
     this.works = new WorkLedger(folds);
     const { ledger } = this.works;
     const config = configOf(scenario, sets);
-    this.host = {
-      config,
-      ledger,
-      skbs: skbMemoryFor(config, new Memory({ poison: true }), ledger),
-      cpu: new Cpu<Skb>(0, this.engine, ledger),
-      gate: new IngressGate(Infinity),
-      probe: null,
-    };
+    const { engine } = this;
+    this.host = new Host({ config, engine, ledger, gate: new IngressGate(Infinity), poison: true });
   }
 
   /** What happened since this was last called. */
@@ -150,7 +141,8 @@ export class StageHost {
 /** What the kernel of a recording did, as a configuration. Throws RecordingError for a setting that none can have. */
 export function configOf(scenario: Scenario, sets: readonly string[]): Config {
   try {
-    return resolveConfig({ preset: presetOf(scenario), sets }).config;
+    const device = scenario.nic_sg === undefined ? [] : [`nic_sg=${scenario.nic_sg}`];
+    return resolveConfig({ preset: presetOf(scenario), sets: [...device, ...sets] }).config;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     throw new RecordingError(scenario.name, error.message, { file: "scenario.json" });

@@ -76,6 +76,11 @@ export class Table {
     return this.form[view].filter((name) => this.#indexes.has(name));
   }
 
+  /** Whether a column is a result of one stage, and so compared whatever the whole path was. */
+  isOfStages(column: string): boolean {
+    return this.form.stage.includes(column) && this.#indexes.has(column);
+  }
+
   /** Place of a column in a row; -1 for an optional column that the table lacks. */
   columnIndex(column: string): number {
     const index = this.#indexes.get(column);

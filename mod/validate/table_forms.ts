@@ -65,7 +65,7 @@ export const TABLE_FORMS: readonly TableForm[] = [
     "",
     `first_input n_inputs inputs ${SKB} layout`,
   ),
-  form("expected.csv", "transmitted", TX_COLUMNS, "", `${SKB} layout`),
+  form("expected.csv", "transmitted", TX_COLUMNS, DRIVER, `${SKB} layout`),
   form(
     "expected_inputs.csv",
     "received frames",
@@ -101,7 +101,7 @@ export const TABLE_FORMS: readonly TableForm[] = [
     "ESP packets of a host",
     "packet i dev esp_seq via len data_len headlen nr_frags frag_list_n skb_cloned dataref head_frag shared_frag tailroom " +
       "branch bytes_copied esp_input_ret layout",
-    "branch bytes_copied",
+    "tailroom branch bytes_copied",
     "",
   ),
   form(
@@ -111,7 +111,7 @@ export const TABLE_FORMS: readonly TableForm[] = [
     "",
     `${SKB} layout`,
   ),
-  form("expected_tx.csv", "packets entering the driver", TX_COLUMNS, DRIVER, `${SKB} layout`),
+  form("expected_tx.csv", "packets entering the driver", TX_COLUMNS, DRIVER, `rc ${SKB} layout`),
   form(
     "expected_rx.csv",
     "packets reaching netif_receive_skb",

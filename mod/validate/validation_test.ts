@@ -42,14 +42,11 @@ const PAGE_USED_AGAIN = [
   "esp-tx-tunnel-nullsha256-nooffload-gsoon",
 ];
 
-/** Lets sockets send again what a recorded host sent, as the shipped recordings do. */
-function withWrites(folder: RecordingFolder): Promise<RecordingFolder> {
-  if (PAGE_USED_AGAIN.includes(folder.name)) return Promise.resolve(folder);
-  const add = (text: string): string => {
-    const scenario = JSON.parse(text);
-    return JSON.stringify(scenario.path === "send" ? { ...scenario, writes: "as-recorded" } : scenario);
-  };
-  return changed(folder, { "scenario.json": add });
+/** Lets sockets send again what a recorded host sent, as the shipped recordings do; null where nothing was sent so. */
+async function withWrites(folder: RecordingFolder): Promise<RecordingFolder | null> {
+  const scenario = JSON.parse(new TextDecoder().decode(await folder.read("scenario.json")));
+  if (scenario.path !== "send" || PAGE_USED_AGAIN.includes(folder.name)) return null;
+  return changed(folder, { "scenario.json": JSON.stringify({ ...scenario, writes: "as-recorded" }) });
 }
 
 Deno.test({
@@ -57,9 +54,23 @@ Deno.test({
   ignore: ALL.length === 0,
   async fn() {
     const rows: Validation[] = [];
-    for (const folder of ALL) rows.push(await validate(await withWrites(folder)));
+    for (const folder of ALL) rows.push(await validate(folder));
     assertEquals(bad(rows), []);
-    assert(total(rows, ({ compared }) => compared) > 790_000);
+    assert(total(rows, ({ compared }) => compared) > 950_000);
+  },
+});
+
+Deno.test({
+  name: "validate() finds no difference where sockets send again what recorded hosts sent",
+  ignore: ALL.length === 0,
+  async fn() {
+    const rows: Validation[] = [];
+    for (const folder of ALL) {
+      const changedFolder = await withWrites(folder);
+      if (changedFolder !== null) rows.push(await validate(changedFolder));
+    }
+    assertEquals(bad(rows), []);
+    assert(rows.length > 80);
   },
 });
 
@@ -122,9 +133,9 @@ Deno.test("validate() finds a frame with one wrong bit", async () => {
 });
 
 Deno.test("validate() counts every value: what is compared and what is left out are all results of the tables", async () => {
-  const { compared, notCompared, reason } = await validate(shipped("fwd-esp-gcm256-mtu-exceeded"));
+  const { compared, notCompared, reason } = await validate(shipped("tx6-plain"));
   assert(compared! > 0 && notCompared! > 0);
-  assertEquals(reason, [LEFT_OUT.otherDevice, LEFT_OUT.icmp].join("; "));
+  assertEquals(reason, [LEFT_OUT.otherDevice, LEFT_OUT.timing].join("; "));
 });
 
 Deno.test("validate() says of a damaged recording what is wrong, and does not take it for a good one", async () => {

@@ -9,36 +9,61 @@
 
 import { REASON, REASONS } from "../ledger/schema.ts";
 import type { ForwardPath } from "../replay/forward_path.ts";
+import type { Egress } from "../replay/receive_path.ts";
 import type { SendPath } from "../replay/send_path.ts";
 import { payloadLength } from "../skb/members.ts";
+import type { Skb } from "../skb/skb.ts";
 import { EspOutput } from "../stages/esp_output.ts";
 import type { EspTransform } from "../stages/esp_transform.ts";
 import { Forward } from "../stages/forward.ts";
 import type { Gso } from "../stages/gso.ts";
 import type { Stage } from "../stages/host.ts";
+import type { IcmpErrors } from "../stages/icmp.ts";
 import type { TxNic } from "../stages/tx_nic.ts";
 import { XfrmOutput } from "../stages/xfrm_output.ts";
 import { trailerResult } from "./esp_output_rows.ts";
-import type { PathLog } from "./path_log.ts";
+import { type PathLog, TAKEN } from "./path_log.ts";
 import { type ResultRow, skbRow } from "./skb_row.ts";
 
 /** Copies of it are an inline memcpy that no probe sees. */
 const UNSEEN = REASONS[REASON.segmentLinear]!.kernelFunction;
 
-/** Puts probes into all stages of a gateway; where `ends` is xfrm output, packets go no further. */
-export function watchForward({ gro, qdisc }: ForwardPath, log: PathLog, ends: "xfrm-output" | "driver"): void {
-  const forward = gro.next;
+/**
+ * Puts probes into all stages of a gateway, and into those behind `others`, the xfrm output of other SAs than the first; where
+ * `ends` is xfrm output, packets go no further.
+ */
+export function watchForward(
+  { gros, qdisc }: ForwardPath,
+  others: readonly XfrmOutput[],
+  log: PathLog,
+  ends: "xfrm-output" | "driver",
+): void {
+  const forward = gros[0]!.next;
   if (!(forward instanceof Forward) || !(forward.next instanceof XfrmOutput)) {
     throw new Error("Cannot watch such a path");
   }
-  const { gso, espOutput } = forward.next.parts;
-  if (!(espOutput instanceof EspOutput)) throw new Error("Cannot watch such a path");
   watchEntry(forward, (skb) => log.deliver(skb));
   if (ends === "xfrm-output") forward.next.process = (skb) => log.take(skb);
-  watchEntry(forward.next, (skb) => log.forward(skb));
+  for (const xfrm of [forward.next, ...others]) watchXfrm(xfrm, log);
+  watchAnswers(forward.icmp, log);
+  watchDriver(qdisc.nic, log);
+}
+
+/** The stages of one SA. */
+function watchXfrm(xfrm: XfrmOutput, log: PathLog): void {
+  const { gso, espOutput } = xfrm.parts;
+  if (!(espOutput instanceof EspOutput)) throw new Error("Cannot watch such a path");
+  watchEntry(xfrm, (skb) => log.forward(skb));
   watchSegments(gso, log);
   watchTrailers(espOutput.transform, log);
-  watchDriver(qdisc.nic, log);
+}
+
+/** Puts probes into the stages of a router that knows no ESP. */
+export function watchEgress({ forward, gso, qdisc: { nic } }: Egress, log: PathLog): void {
+  watchEntry(forward, (skb) => log.deliver(skb));
+  watchSegments(gso, log);
+  watchAnswers(forward.icmp, log);
+  watchDriver(nic, log);
 }
 
 /** Puts probes into the stages behind the sockets of a local sender. */
@@ -48,7 +73,7 @@ export function watchSend({ xfrm, transform, qdisc: { nic } }: SendPath, log: Pa
   watchTrailers(transform, log);
   const transmit = nic.transmit.bind(nic);
   nic.transmit = (skb) => {
-    const row = skbRow(log.u8, skb);
+    const row = { ...skbRow(log.u8, skb), rc: TAKEN };
     const isTaken = transmit(skb);
     if (isTaken) log.sent.push(row);
     return isTaken;
@@ -67,7 +92,7 @@ export function watchEntry(stage: Stage, see: Stage["process"]): void {
 /** esp_output_head: sizes count from the first byte to encrypt. */
 function watchTrailers(transform: EspTransform, log: PathLog): void {
   const makeTrailer = transform.makeTrailer.bind(transform);
-  transform.makeTrailer = (skb, offset, nextHeader) => {
+  transform.makeTrailer = (skb, offset, nextHeader, tfcBytes = 0) => {
     log.takeWork();
     const protectedBytes = skb.len - offset;
     const before = {
@@ -78,8 +103,8 @@ function watchTrailers(transform: EspTransform, log: PathLog): void {
       tailroom: skb.tailroom,
       tailspace: skb.head.endOffset - skb.tail,
     };
-    const entry = { offset, protectedBytes, dataLen: skb.dataLen };
-    const toNewPage = makeTrailer(skb, offset, nextHeader);
+    const entry = { offset, protectedBytes, dataLen: skb.dataLen, tfcBytes };
+    const toNewPage = makeTrailer(skb, offset, nextHeader, tfcBytes);
     const work = log.takeWork();
     log.trailers.push({ ...before, ...trailerResult(entry, transform.sa.icvBytes, skb, work, toNewPage) });
     return toNewPage;
@@ -89,15 +114,16 @@ function watchTrailers(transform: EspTransform, log: PathLog): void {
 /** skb_segment: sizes of the aggregate count from its payload. */
 function watchSegments(gso: Gso, log: PathLog): void {
   const cut = gso.segment.bind(gso);
-  gso.segment = (skb, emit) => {
+  gso.segment = (skb, emit, features) => {
     log.takeWork();
     const payloadBytes = payloadLength(skb);
     const before = { ...skbRow(log.u8, skb), len: payloadBytes, headlen: payloadBytes - skb.dataLen };
     const segments: ResultRow[] = [];
-    cut(skb, (segment) => {
+    const see = (segment: Skb): void => {
       segments.push({ ...skbRow(log.u8, segment), tailspace: segment.head.endOffset - segment.tail });
       emit(segment);
-    });
+    };
+    cut(skb, see, features);
     const work = log.takeWork();
     const list = (column: string): string => segments.map((row) => row[column]!).join("/");
     log.segmented.push({
@@ -113,10 +139,21 @@ function watchSegments(gso: Gso, log: PathLog): void {
   };
 }
 
-/** A driver that takes every frame at once, as that of the recordings did. */
+/** ICMP errors leave through another device, and the table has them in the order in which they went. */
+function watchAnswers(icmp: IcmpErrors, log: PathLog): void {
+  const transmit = icmp.transmit.bind(icmp);
+  icmp.transmit = (answer) => {
+    log.sent.push({ ...skbRow(log.u8, answer), rc: TAKEN });
+    transmit(answer);
+  };
+}
+
+/** A driver that takes every frame at once, as that of the recordings did, unless it was made to refuse it. */
 function watchDriver(nic: TxNic, log: PathLog): void {
   nic.transmit = (skb) => {
-    log.send(skb);
-    return true;
+    const isTaken = !nic.fault.refuses();
+    if (isTaken) log.send(skb);
+    else log.refuse(skb);
+    return isTaken;
   };
 }

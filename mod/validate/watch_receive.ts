@@ -11,11 +11,12 @@ import type { ReplayWindow } from "../esp/replay_window.ts";
 import { NONE } from "../ledger/schema.ts";
 import type { ReceivePath } from "../replay/receive_path.ts";
 import type { Skb } from "../skb/skb.ts";
+import type { CryptoRunner } from "../stages/crypto_engine.ts";
 import type { Gro } from "../stages/gro.ts";
 import type { Host } from "../stages/host.ts";
 import * as ip from "../wire/ip.ts";
 import { type InputEntry, inputResult } from "./esp_input_rows.ts";
-import type { PathLog } from "./path_log.ts";
+import type { GroResults, PathLog } from "./path_log.ts";
 import { type ResultRow, skbRow } from "./skb_row.ts";
 import type { Work } from "./stage_host.ts";
 import { watchEntry } from "./watch.ts";
@@ -60,8 +61,12 @@ export function watchSecondGro(gro: Gro, esp: EspReceiveLog): void {
 /** -EBADMSG: what esp_input returns for a wrong ICV. */
 const EBADMSG = -74;
 
+/** What esp_input returns for a packet that asynchronous crypto takes (-EINPROGRESS), and for one that it refuses (-ENOSPC). */
+const EINPROGRESS = -115;
+const ENOSPC = -28;
+
 /** Shows packets at esp_input, and what was copied until esp_input_done2 was through. */
-export function watchEspInput({ espInput, host }: ReceivePath, esp: EspReceiveLog): void {
+export function watchEspInput({ espInput, host }: ReceivePath, esp: EspReceiveLog, results: GroResults): void {
   const watch = new EspInputWatch(host, esp);
   const find = espInput.find.bind(espInput);
   espInput.find = (skb) => {
@@ -69,13 +74,20 @@ export function watchEspInput({ espInput, host }: ReceivePath, esp: EspReceiveLo
     if (inbound !== undefined) watch.enter(skb, inbound);
     return inbound;
   };
-  const process = espInput.process.bind(espInput);
-  espInput.process = (skb) => {
+  if (espInput.runner !== null) watch.watchRunner(espInput.runner);
+  const receive = (skb: Skb, process: (skb: Skb) => void): void => {
     const { packet } = skb;
-    esp.note(packet, { via: "ip_rcv", outer_gro_ret: "NORMAL" });
+    // What GRO said is in the ledger, whose rows have not been read up to here.
+    esp.log.takeWork();
+    esp.note(packet, { via: "ip_rcv", outer_gro_ret: results.of(packet) });
+    results.forget(packet);
     process(skb);
     watch.leave(packet, skb);
   };
+  const process = espInput.process.bind(espInput);
+  espInput.process = (skb) => receive(skb, process);
+  const processEncapsulated = espInput.processEncapsulated.bind(espInput);
+  espInput.processEncapsulated = (skb) => receive(skb, processEncapsulated);
   const takeFromGro = espInput.takeFromGro.bind(espInput);
   espInput.takeFromGro = (skb, inbound) => {
     const { packet } = skb;
@@ -92,7 +104,23 @@ class EspInputWatch {
   readonly #opened = new Set<number>();
   readonly #windows = new Set<ReplayWindow>();
 
+  /** Packets that crypto was asked to take: what follows is not a matter of esp_input. */
+  readonly #submitted = new Set<number>();
+
   constructor(readonly host: Host, readonly esp: EspReceiveLog) {}
+
+  /** Asynchronous crypto ends esp_input. */
+  watchRunner(runner: CryptoRunner): void {
+    const submit = runner.submit.bind(runner);
+    runner.submit = (request) => {
+      const { entries, skb: { packet } } = request;
+      this.#submitted.add(packet);
+      this.#end(entries);
+      const isTaken = submit(request);
+      this.esp.note(packet, { esp_input_ret: isTaken ? EINPROGRESS : ENOSPC });
+      return isTaken;
+    };
+  }
 
   /** The association of a packet is found. */
   enter(skb: Skb, { window }: InboundAssociation): void {
@@ -107,6 +135,7 @@ class EspInputWatch {
   /** ESP input is through: the packet waits in a queue, in the clear, or is gone. */
   leave(packet: number, skb: Skb): void {
     const { esp } = this;
+    if (this.#submitted.has(packet)) return;
     if (this.#end()?.isRejected === true) esp.note(packet, { esp_input_ret: EBADMSG });
     if (!this.#opened.has(packet)) return;
     const { u8 } = this.host.skbs.memory;
@@ -125,10 +154,11 @@ class EspInputWatch {
     };
   }
 
-  /** Notes what was copied, once for each packet; null where that has been done. */
-  #end(): Work | null {
+  /** Notes what was copied, once for each packet; null where that has been done. `entries` are those of a request. */
+  #end(entries?: number): Work | null {
     if (this.#entry === null) return null;
     const work = this.esp.log.takeWork();
+    work.openEntries = entries ?? work.openEntries;
     this.esp.note(this.#packet, inputResult(work, this.#entry));
     this.#entry = null;
     return work;

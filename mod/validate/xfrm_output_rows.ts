@@ -11,6 +11,7 @@
  */
 
 import { type EspMode, headerBytes } from "../esp/arithmetic.ts";
+import type { SecurityAssociation } from "../esp/sa.ts";
 import { REASON } from "../ledger/schema.ts";
 import type { Skb } from "../skb/skb.ts";
 import { EspEncap } from "../stages/esp_encap.ts";
@@ -20,9 +21,9 @@ import * as ipv4 from "../wire/ipv4.ts";
 import * as ipv6 from "../wire/ipv6.ts";
 import * as udp from "../wire/udp.ts";
 import type { Comparison } from "./comparison.ts";
-import { espOutputShape, espOutputTable, suiteSizes } from "./esp_output_rows.ts";
+import { espOutputShape, espOutputTable } from "./esp_output_rows.ts";
 import { rebuild } from "./layout.ts";
-import { SizedAssociation, type SuiteSizes } from "./recorded_sa.ts";
+import { associationsOf } from "./row_associations.ts";
 import type { Recording } from "./recording.ts";
 import { type StageCopies, StageHost, Work } from "./stage_host.ts";
 import type { TableRow } from "./table.ts";
@@ -36,20 +37,23 @@ export function compareXfrmOutputRows(recording: Recording, comparison: Comparis
   const total = new Work();
   const table = espOutputTable(recording);
   if (table === undefined) return total;
-  const sizes = suiteSizes(recording);
-  if (typeof sizes === "string") return sizes;
-  const stage = new XfrmStage(recording, sizes);
+  const associations = associationsOf(recording, table.rows);
+  if (typeof associations === "string") return associations;
+  const stages = new Map([...new Set(associations.values())].map((sa) => [sa, new XfrmStage(recording, sa)]));
   const copied = copiesByRow(recording, table.rows);
   table.rows.forEach((row, index) => {
     const bytes = copied.get(row) ?? 0;
-    if (bytes === 0 && !isLayer3(row)) return;
+    const stage = stages.get(associations.get(row)!);
+    if (stage === undefined || (bytes === 0 && !isLayer3(row))) return;
     const { headroom, work } = stage.output(row, bytes);
     comparison.value(LABEL, index, "headroom", headroom, row.integer("headroom") - stage.ipHeaderBytes(row));
     comparison.value(LABEL, index, "pskb_expand_head", work.copiedBytes, bytes);
     total.add(work);
   });
-  if (stage.liveBlocks > 0) comparison.fail(`${LABEL}: ${stage.liveBlocks} blocks of memory were not freed`);
-  return total;
+  for (const { liveBlocks } of stages.values()) {
+    if (liveBlocks > 0) comparison.fail(`${LABEL}: ${liveBlocks} blocks of memory were not freed`);
+  }
+  return table.rows.every((row) => associations.has(row)) ? total : "suitesMixed";
 }
 
 function isLayer3(row: TableRow): boolean {
@@ -89,18 +93,17 @@ class XfrmStage {
   readonly #mode: EspMode;
   #taken: Skb | null = null;
 
-  constructor({ scenario }: Recording, sizes: SuiteSizes) {
+  constructor({ scenario }: Recording, sa: SecurityAssociation) {
     this.#stages = new StageHost(scenario, ["gso=xfrm"]);
     const { host } = this.#stages;
-    const [sa] = scenario.sa!;
-    this.#mode = sa!.mode as EspMode;
-    const inFront = headerBytes(this.#mode, sa!.src.includes(":") ? 6 : 4, sizes.ivBytes);
+    this.#mode = sa.mode;
+    const encapsulationBytes = scenario.sa![0]!.encap === undefined ? 0 : udp.HEADER_BYTES;
     this.#xfrm = new XfrmOutput(host, {
       gso: new Gso(host, 0),
-      encap: new EspEncap(host, new SizedAssociation(sizes, sa!)),
+      encap: new EspEncap(host, sa),
       espOutput: { process: (skb) => this.#taken = skb },
       ipOutput: { process: (skb) => this.#taken = skb },
-      headerBytes: inFront + (sa!.encap === undefined ? 0 : udp.HEADER_BYTES),
+      headerBytes: headerBytes(sa.mode, sa.outerVersion, sa.ivBytes, encapsulationBytes),
       innerMtu: { ipv4: Infinity, ipv6: Infinity },
     });
   }

@@ -35,8 +35,11 @@ export function onlyTimestampsDiffer(u8: Uint8Array, at: number, otherU8: Uint8A
   return true;
 }
 
-/** Offset in the TCP header of its timestamps option; -1 without one, or behind a damaged one. */
-function findTimestamps(u8: Uint8Array, at: number, headerBytes: number): number {
+/**
+ * Offset in the TCP header at `at`, of `headerBytes` bytes with its options, of its timestamps option; -1 without one, or
+ * behind a damaged one.
+ */
+export function findTimestamps(u8: Uint8Array, at: number, headerBytes: number): number {
   let offset = OFFSET_OPTIONS;
   while (offset + OPTION_HEADER_BYTES <= headerBytes) {
     const kind = u8[at + offset]!;

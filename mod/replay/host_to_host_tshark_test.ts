@@ -1,0 +1,86 @@
+/** A second implementation as judge of path host-to-host: tshark decrypts what both NICs sent, and finds one conversation. */
+
+import { assertEquals } from "@std/assert";
+import { LINKTYPE_ETHERNET, PcapWriter } from "../capture/mod.ts";
+import { firstPackets } from "../capture/testing.ts";
+import { canRun } from "../capture/testing_tools.ts";
+import { saTableLines } from "../esp/sa_table.ts";
+import { inputOf, runOf, type TestRun } from "./testing.ts";
+
+const FIXTURES = new URL("../../fixtures/", import.meta.url);
+const HAS_TSHARK = canRun("tshark");
+/** Packets taken from each fixture. */
+const PACKETS = 1200;
+const FIELDS = ["esp.icv_good", "tcp.checksum.status", "tcp.analysis.retransmission", "ip.checksum.status", "tcp.len"];
+/** tshark says 1 of what it has verified. */
+const GOOD = "1";
+
+function writeFrames(path: string, { sent }: TestRun): void {
+  using file = Deno.openSync(path, { write: true, create: true, truncate: true });
+  const writer = new PcapWriter(
+    (bytes) => {
+      for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
+    },
+    LINKTYPE_ETHERNET,
+    0n,
+  );
+  for (const { tNs, bytes } of sent) writer.write(tNs, bytes, 0, bytes.length);
+  writer.flush();
+}
+
+/** What tshark says of each frame, the innermost of each field. */
+function judgement(path: string, { run }: TestRun): string[][] {
+  const settings = [
+    "esp.enable_encryption_decode:TRUE",
+    "esp.enable_authentication_check:TRUE",
+    "tcp.check_checksum:TRUE",
+    "ip.check_checksum:TRUE",
+    ...[run.sa, run.reverseSa!].flatMap(saTableLines).map((line) => `uat:esp_sa:${line}`),
+  ];
+  const fields = FIELDS.flatMap((field) => ["-e", field]);
+  const args = [
+    "-r",
+    path,
+    "-n",
+    "-T",
+    "fields",
+    "-E",
+    "occurrence=l",
+    ...fields,
+    ...settings.flatMap((set) => ["-o", set]),
+  ];
+  const { stdout } = new Deno.Command("tshark", { args, stderr: "null" }).outputSync();
+  return new TextDecoder().decode(stdout).replace(/\n$/, "").split("\n").map((line) => line.split("\t"));
+}
+
+for (
+  const [version, preset, ...sets] of [
+    [4, "linux-4.4"],
+    [4, "linux-6.1-module"],
+    [4, "nocopy", "mode=tunnel", "ip=6", "cipher=null-sha256"],
+    [6, "linux-6.1-module", "mode=tunnel"],
+  ] as const
+) {
+  Deno.test({
+    name: `tshark finds one conversation in what both hosts sent, IPv${version} (${[preset, ...sets].join(" ")})`,
+    ignore: !HAS_TSHARK,
+    fn: async () => {
+      const file = `bulk-tcp-ipv${version}.pcap`;
+      const input = inputOf(firstPackets(await Deno.readFile(new URL(file, FIXTURES)), PACKETS), file);
+      const testRun = await runOf(input, preset, ["path=host-to-host", ...sets], { check: false });
+      const path = await Deno.makeTempFile({ suffix: ".pcap" });
+      try {
+        writeFrames(path, testRun);
+        const rows = judgement(path, testRun);
+        assertEquals(rows.length, testRun.sent.length);
+        const flawed = rows.filter(([icv, checksum, again]) => icv !== GOOD || checksum !== GOOD || again !== "");
+        assertEquals(flawed.slice(0, 3), []);
+        assertEquals(rows.filter(([, , , header]) => header !== "" && header !== GOOD), []);
+        const payload = rows.reduce((sum, [, , , , bytes]) => sum + Number(bytes), 0);
+        assertEquals(payload, testRun.run.tally.sum({ event: "deliver" }).payloadBytes);
+      } finally {
+        await Deno.remove(path);
+      }
+    },
+  });
+}

@@ -1,0 +1,156 @@
+/**
+ * What limits a run, what would limit it next, and how far that is away: columns `bottleneck`, `next_bottleneck`, `next_gbps`.
+ *
+ * A resource that works has a utilisation: the share of the time in which it was busy. At full speed the busiest of them sets
+ * the pace, and were it free, all others would be used more by the same factor until the next one is as busy as it was. So
+ * `next_gbps` is the goodput times the quotient of both utilisations.
+ *
+ * With several networking CPUs the one TX queue of the device is a resource of its own where aggregates are cut, and with
+ * `gso=l2` encrypted, on their way out of it: one CPU at a time does that.
+ *
+ * Where nothing that works is busy, something waits: a sender for its window, a ring for its delayed interrupt (`rx_usecs`), or
+ * for bursts that are longer than it. Without that the busiest resource that works would set the pace. Traffic that comes at a
+ * pace of its own (`pace=line`, `rate:`, `capture`) is a limit too: no more comes out than was offered.
+ *
+ * What the estimate does not know: that a freed resource changes the work of others. A driver that never is busy refuses nothing,
+ * GRO merges less where polls are shorter, and packets that were dropped have cost what was done to them before. CPUs
+ * that share a TX queue send each other's packets when they have much to do: the busiest has some percent more work then.
+ *
+ * @module
+ */
+
+import { EVENT_NAMES, REASON, STAGE } from "../ledger/schema.ts";
+import { PS_PER_NS } from "../ledger/units.ts";
+import type { Run } from "../replay/run.ts";
+import { hostLoads } from "./host_loads.ts";
+import { goodputBytes, goodputGbps, wireGbps } from "./rates.ts";
+
+/** What can limit a run, as it is called in traces; `tx-cpu` and `rx-cpu` are the networking CPUs of two hosts. */
+export type ResourceName =
+  | "net-cpu"
+  | "tx-cpu"
+  | "rx-cpu"
+  | "crypto-cpu"
+  | "accel"
+  | "tx-queue"
+  | "link"
+  | "traffic"
+  | "rx-ring"
+  | "window";
+
+/** A resource and the goodput that it would allow, were all others free. */
+export interface Limit {
+  readonly name: ResourceName;
+  /** In Gbit/s; undefined where it would allow any. */
+  readonly gbps: number | undefined;
+}
+
+/** What limits a run, and what would if that were free. */
+export interface Limits {
+  readonly first: ResourceName;
+  /** Undefined where nothing else would limit it. */
+  readonly next: Limit | undefined;
+}
+
+/** A resource that works, and the share of the time in which it was busy. */
+interface Worker {
+  readonly name: ResourceName;
+  readonly utilisation: number;
+}
+
+/** Below this utilisation of the busiest resource something else makes it wait. */
+const BUSY = 0.9;
+
+/** Drops of which there would be none, were the host faster. */
+const CONGESTION = [
+  REASON.rxRingFull,
+  REASON.queueLimit,
+  REASON.bandLimit,
+  REASON.fattestFlow,
+  REASON.codel,
+  REASON.cryptoFull,
+  REASON.cellFull,
+  REASON.backlogFull,
+  REASON.transQueueFull,
+];
+
+/** The limits of a run; undefined where too little came out to tell. */
+export function limitsOf(run: Run): Limits | undefined {
+  const workers = workersOf(run);
+  const busiest = workers[0];
+  const goodput = goodputGbps(run);
+  if (busiest === undefined || goodput === undefined) return undefined;
+  const saturated = busiest.utilisation < BUSY ? 1 : busiest.utilisation;
+  const limitOf = ({ name, utilisation }: Worker): Limit => {
+    return { name, gbps: utilisation > 0 ? goodput * saturated / utilisation : undefined };
+  };
+  const traffic = trafficLimit(run);
+  if (traffic !== undefined && congestion(run, "rows") === 0) return { first: "traffic", next: limitOf(busiest) };
+  const waiting = busiest.utilisation < BUSY ? whatWaits(run) : undefined;
+  const others = workers.slice(waiting === undefined ? 1 : 0).map(limitOf);
+  return { first: waiting ?? busiest.name, next: lowest(traffic === undefined ? others : [...others, traffic]) };
+}
+
+/** All resources that work, the busiest first. */
+function workersOf(run: Run): Worker[] {
+  const { elapsedNs, tally, resolved: { config } } = run;
+  const wire = wireGbps(run);
+  if (elapsedNs === 0 || wire === undefined) return [];
+  const hosts = hostLoads(run);
+  const names = hosts.length > 1 ? ["tx-cpu", "rx-cpu"] as const : ["net-cpu"] as const;
+  const workers: Worker[] = names.map((name, i) => ({ name, utilisation: Math.max(...hosts[i]!.netNs) / elapsedNs }));
+  const cryptoNs = hosts.flatMap((host) => host.cryptoNs);
+  if (cryptoNs.length > 0) workers.push({ name: "crypto-cpu", utilisation: Math.max(...cryptoNs) / elapsedNs });
+  if (config.crypto === "accel") {
+    const bits = 8 * (tally.sum({ event: "seal" }).bytes + tally.sum({ event: "open" }).bytes);
+    workers.push({ name: "accel", utilisation: bits / config.accel_gbps / elapsedNs / hosts.length });
+  }
+  if (config.net_cpus > 1 && hosts.length === 1 && (config.gso === "l2" || config.path === "receive")) {
+    workers.push({ name: "tx-queue", utilisation: queueNs(run) / elapsedNs });
+  }
+  if (run.delivery.frames > 0) workers.push({ name: "link", utilisation: wire / config.link_gbps });
+  return workers.sort((a, b) => b.utilisation - a.utilisation);
+}
+
+/** Stages of the queue of the device, with `gso=l2` and where clear packets are forwarded. */
+const QUEUE_STAGES = ["qdisc", "gso", "esp-output", "driver-tx"] as const;
+
+/** Work of these stages, which one CPU at a time does, whichever it is. */
+function queueNs({ tally }: Run): number {
+  const costPs = EVENT_NAMES.reduce((sum, event) => {
+    return sum + QUEUE_STAGES.reduce((of, stage) => of + tally.sum({ event, stage: STAGE[stage] }).costPs, 0);
+  }, 0);
+  return costPs / PS_PER_NS;
+}
+
+/** The limit that the traffic itself is; undefined where it comes as fast as it is taken. */
+function trafficLimit(run: Run): Limit | undefined {
+  const { delivery: { firstArrivalNs, lastArrivalNs }, resolved: { config } } = run;
+  if (config.pace === "max") return undefined;
+  const bytes = goodputBytes(run) + congestion(run, "payloadBytes");
+  return {
+    name: "traffic",
+    gbps: lastArrivalNs > firstArrivalNs ? 8 * bytes / (lastArrivalNs - firstArrivalNs) : undefined,
+  };
+}
+
+/** What was dropped where there was no room. */
+function congestion({ tally }: Run, column: "rows" | "payloadBytes"): number {
+  return CONGESTION.reduce((sum, reason) => sum + tally.sum({ event: "drop", reason })[column], 0);
+}
+
+/** What is not busy and yet holds the others up. */
+function whatWaits(run: Run): ResourceName | undefined {
+  const { pace, path, rx_usecs } = run.resolved.config;
+  if (run.windowClosedNs > run.elapsedNs / 2) return "window";
+  const isLate = pace === "max" && rx_usecs > 0;
+  const isShort = run.tally.sum({ event: "drop", reason: REASON.rxRingFull }).rows > 0;
+  return path !== "send" && (isLate || isShort) ? "rx-ring" : undefined;
+}
+
+/** The one that allows least; of equals the first. */
+function lowest(limits: readonly Limit[]): Limit | undefined {
+  const known = limits.filter(({ gbps }) => gbps !== undefined);
+  const least = Math.min(...known.map(({ gbps }) => gbps!));
+  return known.find(({ gbps }) => gbps === least);
+}
