@@ -52,6 +52,7 @@ export type { AesBits, CipherName, CipherSuite } from "./esp/suites.ts";
 export type { TunnelHeaderOptions } from "./esp/tunnel_header.ts";
 export type { Histogram } from "./ledger/histogram.ts";
 export * from "./cost/profile.ts";
+export { profileJsonSchema, type ProfileSchema } from "./cost/profile_schema.ts";
 export { PROFILES } from "./cost/profiles.ts";
 export { EventBlock, type Fold, Ledger, type Price, type Subject } from "./ledger/ledger.ts";
 export * from "./ledger/schema.ts";
@@ -68,7 +69,7 @@ export {
   type Step,
   type StoryRow,
 } from "./replay/explain.ts";
-export type { FrameWriter } from "./replay/frame_sink.ts";
+export type { FrameNote, FrameWriter } from "./replay/frame_sink.ts";
 export {
   type CaptureInput,
   type OpenInput,

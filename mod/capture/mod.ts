@@ -25,5 +25,6 @@ export { CAPTURE_FORMATS, HEAD_BYTES, openCapture } from "./open.ts";
 export { CapturePacket } from "./packet.ts";
 export { MAXIMUM_SNAPLEN } from "./pcap_reader.ts";
 export { PcapWriter } from "./pcap_writer.ts";
+export { PcapngWriter } from "./pcapng_writer.ts";
 export type { CaptureFormat, CaptureInterface, CaptureReader, LinkTypeCount } from "./reader.ts";
 export { SlidingWindow, WINDOW_BYTES } from "./window.ts";

@@ -8,7 +8,7 @@ import { CaptureError } from "../capture/mod.ts";
 import { ConfigError } from "../config/errors.ts";
 import { PLANNED_PRESETS, PRESETS } from "../config/presets.ts";
 import { resolveConfig, type ResolvedConfig } from "../config/resolve.ts";
-import { parseProfile, type Profile, ProfileError } from "../cost/profile.ts";
+import { parseProfile, type Profile, ProfileError, withBase } from "../cost/profile.ts";
 import { PROFILES } from "../cost/profiles.ts";
 import { nearest } from "../config/nearest.ts";
 import type { CaptureInput, OpenInput } from "../replay/run.ts";
@@ -132,5 +132,6 @@ export async function profileFrom(resolved: ResolvedConfig): Promise<Profile> {
   } catch (error) {
     throw new ProfileError(`Cannot use profile ${profile}: ${systemReason(error)}`);
   }
-  return parseProfile(text, baseName(profile));
+  const name = baseName(profile);
+  return withBase(parseProfile(text, name), PROFILES, name);
 }

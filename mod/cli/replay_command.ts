@@ -12,7 +12,7 @@ import { type CaptureInput, reverseAssociation, timesOpened } from "../replay/ru
 import type { Arguments, Command } from "./command.ts";
 import { UsageError } from "./errors.ts";
 import { captureInputs, configFrom, profileFrom } from "./inputs.ts";
-import { PcapOutput } from "./pcap_output.ts";
+import { frameOutput } from "./pcap_output.ts";
 import { type AssociationFile, associationsFrom, withAssociations } from "./sa_input.ts";
 import { concludeJobs, JOB_FLAGS, jobOptionsFrom, runJobs } from "./run_jobs.ts";
 
@@ -36,7 +36,8 @@ export const replayCommand: Command = {
     {
       name: "write-pcap",
       value: "FILE",
-      doc: "Write what NIC 1 sends, encrypted, with virtual time stamps (- is stdout); of two hosts what both send.",
+      doc:
+        "Write what NIC 1 sends, encrypted, with virtual stamps (- is stdout); as pcapng with comments if FILE ends so.",
     },
     { name: "write-sa", value: "FILE", doc: "Write the SAs as a table for Wireshark (file esp_sa). Test keys only." },
   ],
@@ -66,7 +67,7 @@ async function runReplay(args: Arguments): Promise<number> {
   }));
   const pcapPath = args.one("write-pcap");
   if (pcapPath !== undefined) refusePcap(pcapPath, inputs, resolved.config.engine, args);
-  const frames = pcapPath === undefined ? undefined : new PcapOutput(pcapPath);
+  const frames = pcapPath === undefined ? undefined : frameOutput(pcapPath);
   const saPath = args.one("write-sa");
   const table = saPath === undefined ? "" : saTable(sealingAssociations(resolved.config, associations));
   const runs = await runJobs(jobs, options, {

@@ -2,6 +2,8 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { parse } from "@std/csv";
+import { sourceOfBytes } from "../capture/byte_source.ts";
+import { CapturePacket, openCapture } from "../capture/mod.ts";
 import { tailbits } from "./testing.ts";
 
 const SHORT = "fixtures/exchange-tcp-ipv4.pcap";
@@ -198,3 +200,73 @@ Deno.test("no nonce is used twice: a run whose SA is at its end sends what is le
     }
   });
 });
+
+Deno.test("--write-pcap to a name that ends in .pcapng writes the same frames, with interface, ns stamps and comments", async () => {
+  await inFolder(async (folder) => {
+    const paths = ["pcap", "pcapng"].map((form) => `${folder}/esp.${form}`);
+    for (const path of paths) {
+      const { code } = await tailbits(["replay", SHORT, "--set", "oversize=grow", "-q", "--write-pcap", path]);
+      assertEquals(code, 0);
+    }
+    const [plain, rich] = await Promise.all(paths.map(async (path) => {
+      const reader = await openCapture(sourceOfBytes(Deno.readFileSync(path)), path);
+      const packet = new CapturePacket();
+      const seen: string[] = [];
+      while (await reader.fill()) {
+        while (reader.next(packet)) {
+          const { bytes, offset, capturedBytes, timeNs } = packet;
+          seen.push(`${timeNs} ${bytes.subarray(offset, offset + capturedBytes).toHex()}`);
+        }
+      }
+      return seen;
+    }));
+    assert(plain!.length > 0);
+    assertEquals(rich, plain);
+    const text = new TextDecoder("latin1").decode(Deno.readFileSync(paths[1]!));
+    assertStringIncludes(text, "nic1");
+    assertMatch(text, /packet 1, tx-nic: sent, last bit at \d+ ns/);
+  });
+});
+
+const CAPTURES = new URL("../../../shared/captures/", import.meta.url).pathname;
+
+function isThere(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+/** Real captures, how many packets of ESP are in each, and whether the file has their keys. */
+const REAL: [string, string, number, boolean][] = [
+  ["esp-natt-gcm-ctr-cbc.pcapng", "esp-natt-gcm-ctr-cbc", 24, true],
+  ["esp-transport-v4v6.pcap", "esp-transport-v4v6", 240, true],
+  ["esp-tunnel-aes256cbc.pcap", "esp-tunnel-aes256cbc", 8, true],
+  // IKE and NAT keepalives beside ESP in UDP, and ESP behind AH.
+  ["ike-natt-esp-834.pcap", "esp-natt-gcm-ctr-cbc", 315, false],
+  ["ikev2-esp-ipv6.pcap", "esp-natt-gcm-ctr-cbc", 162, false],
+];
+
+for (const [capture, sas, packets, hasKeys] of REAL) {
+  Deno.test({
+    name: `receive --sa takes ${packets} ESP packets of ${capture}, and passes by the rest`,
+    ignore: !isThere(`${CAPTURES}esp_sa/EXPECTED.csv`),
+    async fn() {
+      await inFolder(async (folder) => {
+        const { code, stderr } = await tailbits([
+          ...["replay", `${CAPTURES}real/${capture}`, "--sa", `${CAPTURES}esp_sa/${sas}.esp_sa`, "-q"],
+          ...["--set", "path=receive", "-c", "linux-6.1", "-o", folder, "--trace", "sas,packets", "--check"],
+        ]);
+        assertEquals([code, stderr], [0, ""]);
+        const rows = rowsOf(`${folder}/sas.csv`);
+        const sum = (column: string) => rows.reduce((total, row) => total + Number(row[column]), 0);
+        assertEquals([sum("packets"), sum("icv_failures"), sum("replayed")], [packets, 0, 0]);
+        assertEquals(sum("other_drops"), hasKeys ? 0 : packets);
+        assert(rows.every((row) => (row["suite"] !== "") === hasKeys));
+        const outcomes = rowsOf(`${folder}/packets.csv`).map((row) => row["outcome"]);
+        assertEquals(outcomes.filter((outcome) => outcome === (hasKeys ? "delivered" : "dropped")).length, packets);
+      });
+    },
+  });
+}

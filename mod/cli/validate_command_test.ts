@@ -71,14 +71,14 @@ Deno.test("validate ends with 1 at a damaged recording or an unknown column, and
   });
 });
 
-Deno.test("validate refuses folders that are not there or hold no recording, and what is not built", async () => {
+Deno.test("validate refuses folders that are not there or hold no recording, and a folder with --published", async () => {
   const cases: [string[], RegExp][] = [
     [
       ["/there/is/no/such/folder"],
       /^tailbits: Cannot validate \/there\/is\/no\/such\/folder: there is no such file or folder\n$/,
     ],
     [["mod"], /^tailbits: Cannot validate mod: there is no recording in it \(a folder with scenario\.json\)\n$/],
-    [["--published"], /^tailbits: Cannot use --published: it is not built yet\n$/],
+    [[RECORDING, "--published"], /^tailbits: Cannot validate a folder with --published: its table is one\n$/],
     [[RECORDING, "--format", "yaml"], /^tailbits: Cannot use --format yaml/],
   ];
   for (const [args, message] of cases) {

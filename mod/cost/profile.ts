@@ -3,7 +3,7 @@
  *
  * A profile is a list of coefficients. Each names the events it prices (kind, and where it matters stage or reason), a
  * unit, a value with its range, and where the number comes from. Costs add up: an event pays every coefficient that fits
- * it. An event that no coefficient fits costs nothing.
+ * it. An event that no coefficient fits costs nothing. Which fields there are says `profile_fields.ts`.
  *
  * ```ts
  * const profile = parseProfile(text, "my-machine.json");
@@ -17,9 +17,9 @@
 import type { Price } from "../ledger/ledger.ts";
 import { EVENT_NAMES, REASONS, STAGE_NAMES } from "../ledger/schema.ts";
 import { PS_PER_NS } from "../ledger/units.ts";
+import { COEFFICIENT_FIELDS, type COST_UNITS, PROFILE_FIELDS, type ProfileField } from "./profile_fields.ts";
 
-/** What a value is multiplied with: the event itself, its `bytes`, or its `count` (segments, fragments, sg entries). */
-export const COST_UNITS = ["cycles/op", "cycles/byte", "cycles/count", "ns/op", "ns/byte", "ns/count"] as const;
+export { COST_UNITS } from "./profile_fields.ts";
 
 /** Unit of a coefficient. */
 export type CostUnit = typeof COST_UNITS[number];
@@ -52,6 +52,10 @@ export interface Profile {
   readonly name: string;
   /** Which machine, how found. */
   readonly description: string;
+  /** A profile that comes with tailbits, whose other prices hold; absent: none, or `withBase()` has put them in. */
+  readonly base?: string;
+  /** What it was fitted to, and how; absent: to nothing. */
+  readonly fit?: string;
   /** Clock that turns cycles into time. */
   readonly clock_ghz: number;
   /** All prices; those that fit an event add up. */
@@ -70,43 +74,78 @@ export function parseProfile(text: string, name: string): Profile {
   try {
     value = JSON.parse(text);
   } catch {
-    throw new ProfileError(`Cannot use profile ${name}: it is not JSON`);
+    value = parseWithoutNumbers(text, name);
   }
   return checkProfile(value, name);
 }
 
-/** Checks a parsed profile field by field. */
+/** A string, which is kept, or a word that some programs write as a number and JSON does not have. */
+const STRING_OR_NOT_A_NUMBER = /"(?:\\.|[^"\\])*"|(?<=[:[,]\s*)-?(?:NaN|nan|Infinity|inf)\b/g;
+
+/** Reads text with such words, which become texts, so that the path of the field can be named. */
+function parseWithoutNumbers(text: string, name: string): unknown {
+  const quoted = text.replace(STRING_OR_NOT_A_NUMBER, (found) => found.startsWith('"') ? found : `"${found}"`);
+  try {
+    return JSON.parse(quoted);
+  } catch {
+    throw new ProfileError(`Cannot use profile ${name}: it is not JSON`);
+  }
+}
+
+/** Checks a parsed profile field by field. Throws ProfileError with the field's path. */
 export function checkProfile(value: unknown, name: string): Profile {
   const fields = new Fields(value, name, "");
-  fields.allow(["$schema", "name", "description", "clock_ghz", "coefficients"]);
+  // `$schema` is for editors alone.
+  const { $schema: _, ...checked } = fields.read(PROFILE_FIELDS);
   const coefficients = fields.list("coefficients").map((item, index) => {
     return checkCoefficient(new Fields(item, name, `coefficients[${index}].`));
   });
-  return {
-    name: fields.text("name"),
-    description: fields.text("description"),
-    clock_ghz: fields.positive("clock_ghz"),
-    coefficients,
-  };
+  refuseTwice(coefficients, name);
+  return { ...checked, coefficients } as unknown as Profile;
 }
 
 function checkCoefficient(fields: Fields): Coefficient {
-  fields.allow(["event", "stage", "reason", "unit", "value", "low", "high", "source", "note"]);
-  const low = fields.amount("low");
-  const value = fields.amount("value");
-  const high = fields.amount("high");
+  const checked = fields.read(COEFFICIENT_FIELDS) as unknown as Coefficient;
+  const { low, value, high } = checked;
   if (low > value || value > high) fields.refuse("value", `low ${low} <= value ${value} <= high ${high} does not hold`);
-  return {
-    event: fields.oneOf("event", EVENT_NAMES),
-    ...(fields.has("stage") ? { stage: fields.oneOf("stage", STAGE_NAMES) } : {}),
-    ...(fields.has("reason") ? { reason: fields.oneOf("reason", REASONS.map((reason) => reason.name)) } : {}),
-    unit: fields.oneOf("unit", COST_UNITS),
-    value,
-    low,
-    high,
-    source: fields.text("source"),
-    note: fields.text("note"),
-  };
+  return checked;
+}
+
+/** Two coefficients for the same would add up, which is hardly what was meant. */
+function refuseTwice(coefficients: readonly Coefficient[], name: string): void {
+  const seen = new Map<string, number>();
+  for (const [index, coefficient] of coefficients.entries()) {
+    const key = keyOf(coefficient);
+    const first = seen.get(key);
+    if (first !== undefined) {
+      const why = `coefficients[${first}] has the same event, stage, reason and unit`;
+      throw new ProfileError(`Cannot use profile ${name}: coefficients[${index}]: ${why}`);
+    }
+    seen.set(key, index);
+  }
+}
+
+/** What a coefficient prices, and in what unit. */
+function keyOf({ event, stage = "", reason = "", unit }: Coefficient): string {
+  return [event, stage, reason, unit].join(" ");
+}
+
+/**
+ * The profile with the prices of its base: its own coefficients, then those of the base that it does not replace. Cycles
+ * become time by its own clock. `shipped` are the profiles that may be a base; `name` is what messages call the file.
+ * Throws ProfileError when there is no such base.
+ */
+export function withBase(profile: Profile, shipped: ReadonlyMap<string, Profile>, name: string): Profile {
+  const { base: baseName, ...rest } = profile;
+  if (baseName === undefined) return profile;
+  const base = shipped.get(baseName);
+  if (base === undefined) {
+    const why = `${nameShown(baseName)} is none of ${[...shipped.keys()].join(", ")}`;
+    throw new ProfileError(`Cannot use profile ${name}: base: ${why}`);
+  }
+  const own = new Set(profile.coefficients.map(keyOf));
+  const inherited = base.coefficients.filter((coefficient) => !own.has(keyOf(coefficient)));
+  return { ...rest, coefficients: [...profile.coefficients, ...inherited] };
 }
 
 /** The fields of one JSON object, read with checks that name the path of what is wrong. */
@@ -124,18 +163,13 @@ class Fields {
     throw new ProfileError(`Cannot use profile ${this.name}: ${this.path}${key}: ${why}`);
   }
 
-  has(key: string): boolean {
-    return this.#fields[key] !== undefined;
-  }
-
-  allow(keys: readonly string[]): void {
-    for (const key of Object.keys(this.#fields)) if (!keys.includes(key)) this.refuse(key, "there is no such field");
-  }
-
-  text(key: string): string {
-    const value = this.#fields[key];
-    if (typeof value !== "string" || value === "") this.refuse(key, "a text is needed");
-    return value;
+  /** The values of a table of fields, as far as they are there; lists are left to `list()`. */
+  read(table: readonly ProfileField[]): Record<string, unknown> {
+    for (const key of Object.keys(this.#fields)) {
+      if (!table.some(({ name }) => name === key)) this.refuse(nameShown(key), "there is no such field");
+    }
+    const present = table.filter(({ name, isOptional }) => isOptional !== true || this.#fields[name] !== undefined);
+    return Object.fromEntries(present.map((field) => [field.name, this.#value(field)]));
   }
 
   list(key: string): readonly unknown[] {
@@ -144,7 +178,28 @@ class Fields {
     return value;
   }
 
-  amount(key: string): number {
+  #value({ name, kind, values = [] }: ProfileField): unknown {
+    switch (kind) {
+      case "text":
+        return this.#text(name);
+      case "amount":
+        return this.#amount(name);
+      case "positive":
+        return this.#positive(name);
+      case "choice":
+        return this.#oneOf(name, values);
+      case "coefficients":
+        return this.list(name);
+    }
+  }
+
+  #text(key: string): string {
+    const value = this.#fields[key];
+    if (typeof value !== "string" || value === "") this.refuse(key, "a text is needed");
+    return value;
+  }
+
+  #amount(key: string): number {
     const value = this.#fields[key];
     if (typeof value !== "number" || !Number.isFinite(value) || value < 0) {
       this.refuse(key, "a number from 0 up is needed");
@@ -152,18 +207,22 @@ class Fields {
     return value;
   }
 
-  positive(key: string): number {
-    const value = this.amount(key);
+  #positive(key: string): number {
+    const value = this.#amount(key);
     if (value === 0) this.refuse(key, "a number above 0 is needed");
     return value;
   }
 
-  oneOf<Name extends string>(key: string, names: readonly Name[]): Name {
-    const value = this.text(key);
-    const found = names.find((name) => name === value);
-    if (found === undefined) this.refuse(key, `${value} is none of ${names.filter((name) => name !== "").join(", ")}`);
-    return found;
+  #oneOf(key: string, names: readonly string[]): string {
+    const value = this.#text(key);
+    if (!names.includes(value)) this.refuse(key, `${nameShown(value)} is none of ${names.join(", ")}`);
+    return value;
   }
+}
+
+/** A name of a file's making, in one line. */
+function nameShown(name: string): string {
+  return /^[\x21-\x7e]{1,60}$/.test(name) ? name : JSON.stringify(name.slice(0, 60));
 }
 
 /** Numbers kept per (event, stage, reason): picoseconds per op, per byte and per count. */

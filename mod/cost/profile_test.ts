@@ -8,6 +8,7 @@ import {
   priceOf,
   type Profile,
   ProfileError,
+  withBase,
 } from "./profile.ts";
 
 /** A coefficient of 1 ns per copy, changed by `fields`. */
@@ -44,7 +45,7 @@ Deno.test("checkProfile() takes every event, stage, reason and unit of the schem
     ...EVENT_NAMES.map((event) => ({ event })),
     ...STAGE_NAMES.map((stage) => ({ stage })),
     ...REASONS.filter(({ name }) => name !== "").map(({ name }) => ({ reason: name })),
-    ...COST_UNITS.map((unit) => ({ unit })),
+    ...COST_UNITS.map((unit) => ({ unit, stage: "gso", reason: "segment-copy" })),
   ];
   assertEquals(checked(...fields as Record<string, unknown>[]).coefficients.length, fields.length);
 });
@@ -111,10 +112,58 @@ for (const [what, fields, message] of COEFFICIENT_REFUSALS) {
 }
 
 Deno.test("parseProfile() refuses what is not JSON, in one line that names the file", () => {
-  for (const text of ["", "{", "{'name': 1}", "NaN", '{"clock_ghz": NaN}', "// a comment\n{}"]) {
+  for (const text of ["", "{", "{'name': 1}", "{NaN: 1}", '{"clock_ghz": NaN', "// a comment\n{}"]) {
     const error = assertThrows(() => parseProfile(text, "my.json"), ProfileError);
     assertEquals(error.message, "Cannot use profile my.json: it is not JSON");
   }
+});
+
+Deno.test("parseProfile() names the path of a number that JSON does not have, and leaves texts alone", () => {
+  const legal = JSON.stringify(profile([coefficient(), coefficient({ stage: "gso", note: 'a \\" NaN in it' })]));
+  assertEquals(parseProfile(legal, "my.json").coefficients[1]!.note, 'a \\" NaN in it');
+  for (const word of ["NaN", "-NaN", "nan", "Infinity", "-Infinity", "inf", "1e999"]) {
+    const text = legal.replace(/"value":1(?!.*"value")/, `"value":${word}`);
+    const error = assertThrows(() => parseProfile(text, "my.json"), ProfileError);
+    const expected = "Cannot use profile my.json: coefficients[1].value: a number from 0 up is needed";
+    assertEquals(error.message, expected, word);
+  }
+});
+
+Deno.test("checkProfile() refuses a coefficient that prices what another does, and takes what differs in one of four fields", () => {
+  const full = { stage: "gso", reason: "segment-copy" };
+  const others = [full, { ...full, stage: "nic" }, { ...full, reason: "skb-copy" }, { ...full, unit: "ns/byte" }];
+  const apart = [...others, { ...full, event: "merge" }, {}, { stage: "gso" }, { reason: "segment-copy" }];
+  assertEquals(checked(...apart).coefficients.length, apart.length);
+  for (const [index, again] of apart.entries()) {
+    const twice = [...apart, { ...again, value: 2, high: 2, note: "another" }].map(coefficient);
+    const error = assertThrows(() => checkProfile(profile(twice), "my.json"), ProfileError);
+    const expected = `coefficients[8]: coefficients[${index}] has the same event, stage, reason and unit`;
+    assertEquals(error.message, `Cannot use profile my.json: ${expected}`);
+  }
+});
+
+Deno.test("checkProfile() shows the name of an unknown field in one line, and not all of a long one", () => {
+  for (const name of ["a\nb", "x".repeat(1000), "\u001b[2J", ""]) {
+    const error = assertThrows(() => checkProfile(profile([], { [name]: 1 }), "my.json"), ProfileError);
+    assertEquals(/^Cannot use profile my\.json: "[ -~]{0,80}": there is no such field$/.test(error.message), true);
+  }
+});
+
+Deno.test("withBase() puts in the base's prices that the profile does not replace, with its own clock and no fit of the base", () => {
+  const base = { ...checked({ value: 1 }, { stage: "gso", unit: "cycles/op" }), fit: "f" };
+  const shipped = new Map([["p", base]]);
+  const own = checkProfile(
+    profile([coefficient({ value: 5, high: 5 })], { name: "mine", base: "p", clock_ghz: 4 }),
+    "x",
+  );
+  const full = withBase(own, shipped, "x");
+  assertEquals(full.coefficients.map(({ stage, value }) => [stage, value]), [[undefined, 5], ["gso", 1]]);
+  assertEquals([full.name, full.fit, full.base], ["mine", undefined, undefined]);
+  assertEquals(priceOf(full)(EVENT.copy, STAGE.gso, 0, 0, 0), 5250);
+  assertEquals(withBase(base, shipped, "x"), base);
+  const lost = { ...own, base: "q" };
+  const error = assertThrows(() => withBase(lost, shipped, "my.json"), ProfileError);
+  assertEquals(error.message, "Cannot use profile my.json: base: q is none of p");
 });
 
 Deno.test("priceOf() prices per op, per byte and per count, in nanoseconds and in cycles of the clock", () => {
@@ -134,7 +183,7 @@ Deno.test("priceOf() adds up every coefficient that fits the event, the stage an
     { value: 100, high: 100, reason: "pull-tail" },
     { value: 1000, high: 1000, stage: "gso", reason: "pull-tail" },
     { value: 10_000, high: 10_000, event: "checksum" },
-    { value: 100_000, high: 100_000, stage: "gso" },
+    { value: 20_000, high: 20_000, stage: "gso", unit: "ns/count" },
   ));
   const ns = (event: number, stage: number, reason: number): number => price(event, stage, reason, 50, 5) / 1000;
   assertEquals(ns(EVENT.copy, STAGE.nic, REASON.skbCopy), 1);
@@ -146,7 +195,7 @@ Deno.test("priceOf() adds up every coefficient that fits the event, the stage an
 });
 
 Deno.test("priceOf() rounds the sum once, to whole picoseconds", () => {
-  const halves = priceOf(checked({ value: 0.0004, low: 0 }, { value: 0.0004, low: 0 }));
+  const halves = priceOf(checked({ value: 0.0004, low: 0 }, { value: 0.0004, low: 0, stage: STAGE_NAMES[0] }));
   assertEquals(halves(EVENT.copy, 0, 0, 0, 0), 1);
   const bytes = priceOf(checked({ unit: "cycles/byte", value: 0.00025, low: 0 }));
   assertEquals([1, 3, 4, 5, 11, 12, 1460].map((n) => bytes(EVENT.copy, 0, 0, n, 1)), [0, 0, 1, 1, 1, 2, 183]);

@@ -57,6 +57,12 @@ export class InboundTable {
     return inbound;
   }
 
+  /** Takes an association out again; another of its SPI may take its place. */
+  remove(inbound: InboundAssociation): void {
+    const others = this.#bySpi.get(inbound.sa.spi)?.filter((other) => other !== inbound) ?? [];
+    this.#bySpi.set(inbound.sa.spi, others);
+  }
+
   /** All associations, in no order that means anything. */
   get all(): InboundAssociation[] {
     return [...this.#bySpi.values()].flat();

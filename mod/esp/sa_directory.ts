@@ -3,7 +3,7 @@
  * leave addresses, SPI, mode and encapsulation open.
  *
  * Of entries that take the same packet the first counts, as in Wireshark. The mode that an entry leaves open is read off the
- * first packet: what carries an IP packet is a tunnel, and what does not open is taken for one.
+ * first packet: what carries an IP packet is a tunnel, and so is what does not open, until one does.
  *
  * ```ts
  * import { ENGINES } from "../crypto/engines.ts";
@@ -41,6 +41,8 @@ export class SaDirectory {
   /** UDP ports to which packets in UDP come, so far. */
   readonly ports: Set<number> = new Set();
   readonly #openers = new Map<InboundAssociation, EspOpener>();
+  /** Associations whose mode nothing has told yet, and their entries. */
+  readonly #guesses = new Map<InboundAssociation, SaEntry>();
 
   constructor(
     readonly entries: readonly SaEntry[],
@@ -52,7 +54,7 @@ export class SaDirectory {
 
   /**
    * What opens the ESP packet that begins with the IP header at the start of `packet`, and in UDP comes between the ports of
-   * `encapsulation`; undefined where no entry is for it. `espAt` is the offset of its SPI.
+   * `encapsulation`; undefined where no entry is for it.
    */
   openerOf(packet: Uint8Array, encapsulation: UdpEncapsulation | null): EspOpener | undefined {
     // The other end of a NAT may have any port.
@@ -60,26 +62,52 @@ export class SaDirectory {
     const espAt = espOffsetOf(packet, encapsulation);
     if (espAt === undefined) return undefined;
     const spi = get32(packet, espAt);
+    // There is no such SPI on the wire (RFC 4303, section 2.1), whatever wildcards say.
+    if (spi === 0) return undefined;
     const known = this.table.find(packet, 0, spi);
-    if (known !== undefined) return this.#openers.get(known);
+    if (known !== undefined) return this.#checked(known, packet, encapsulation);
     const entry = this.entries.find((each) => isFor(each, packet, spi));
     return entry === undefined ? undefined : this.#make(entry, packet, spi, encapsulation);
   }
 
   #make(entry: SaEntry, packet: Uint8Array, spi: number, encapsulation: UdpEncapsulation | null): EspOpener {
     const mode = this.#modeOf(entry, packet, spi, encapsulation);
-    const sa = this.#associationOf(entry, packet, spi, mode, encapsulation);
+    const sa = this.#associationOf(entry, packet, spi, mode ?? "tunnel", encapsulation);
     const aead = sa.aead(this.engine);
     const opener = new EspOpener(sa, aead);
-    this.#openers.set(this.table.add({ sa, aead, isBound: true }), opener);
+    const inbound = this.table.add({ sa, aead, isBound: true });
+    this.#openers.set(inbound, opener);
+    if (mode === undefined) this.#guesses.set(inbound, entry);
     return opener;
   }
 
-  #modeOf(entry: SaEntry, packet: Uint8Array, spi: number, encapsulation: UdpEncapsulation | null): EspMode {
+  /** Where the mode was a guess, a packet that opens may tell another. */
+  #checked(
+    known: InboundAssociation,
+    packet: Uint8Array,
+    encapsulation: UdpEncapsulation | null,
+  ): EspOpener | undefined {
+    const entry = this.#guesses.get(known);
+    const mode = entry === undefined ? undefined : this.#modeOf(entry, packet, known.sa.spi, encapsulation);
+    if (entry === undefined || mode === undefined) return this.#openers.get(known);
+    this.#guesses.delete(known);
+    if (mode === known.sa.mode) return this.#openers.get(known);
+    this.table.remove(known);
+    this.#openers.delete(known);
+    return this.#make(entry, packet, known.sa.spi, encapsulation);
+  }
+
+  /** Undefined where neither the entry nor the packet tells. */
+  #modeOf(
+    entry: SaEntry,
+    packet: Uint8Array,
+    spi: number,
+    encapsulation: UdpEncapsulation | null,
+  ): EspMode | undefined {
     if (entry.mode !== undefined) return entry.mode;
     const sa = this.#associationOf(entry, packet, spi, "transport", encapsulation);
     const result = openEspPacket(packet, sa, sa.aead(this.engine));
-    if (!result.opened) return "tunnel";
+    if (!result.opened) return undefined;
     return result.nextHeader === PROTOCOL_IPIP || result.nextHeader === PROTOCOL_IPV6 ? "tunnel" : "transport";
   }
 

@@ -5,6 +5,7 @@ import { sourceOfBytes } from "../capture/byte_source.ts";
 import { ENGINES, fastestEngine } from "../crypto/engines.ts";
 import { FrameFacts } from "../wire/frame_facts.ts";
 import { PROTOCOL_UDP } from "../wire/ip_protocol.ts";
+import * as ipv4 from "../wire/ipv4.ts";
 import { espOffsetOf, sealEspPacket } from "./esp_packet.ts";
 import { testSecurityAssociation } from "./sa.ts";
 import { outboundAssociation, SaDirectory } from "./sa_directory.ts";
@@ -94,8 +95,9 @@ async function judge(
   assertEquals(openEsp(sa, aead, changed, 0, changed.length), sa.icvBytes === 0);
 }
 
-const INNER = new Uint8Array(40).fill(1);
-INNER.set([0x45, 0, 0, 40]);
+const INNER = new Uint8Array(40);
+INNER.set([0x45, 0, 0, 40, 0, 0, 0, 0, 64, 17]);
+ipv4.writeHeaderChecksum(INNER, 0);
 
 Deno.test("SaDirectory makes one association for each pair of addresses that wildcards let through", () => {
   const sa = testSecurityAssociation({ seed: 1 });
@@ -112,6 +114,21 @@ Deno.test("SaDirectory makes one association for each pair of addresses that wil
     ),
     undefined,
   );
+});
+
+Deno.test("SaDirectory learns the mode from the first packet that opens, and makes nothing of SPI 0", () => {
+  const sa = testSecurityAssociation({ seed: 1, mode: "transport" });
+  const packet = sealEspPacket(INNER, sa, sa.aead(ENGINES.noble), 1, 0);
+  const directory = new SaDirectory(parseSaFile(saTable([sa]), "file"), ENGINES.noble, OPTIONS);
+  const damaged = packet.slice();
+  damaged[30]! ^= 1;
+  assertEquals(directory.openerOf(damaged, null)!.sa.mode, "tunnel");
+  assertEquals(directory.openerOf(packet, null)!.open(packet).opened, true);
+  assertEquals(directory.openerOf(damaged, null)!.sa.mode, "transport");
+  assertEquals(directory.table.all.length, 1);
+  packet.fill(0, 20, 24);
+  const any = saTable([sa]).replaceAll("0x00001001", "*");
+  assertEquals(new SaDirectory(parseSaFile(any, "file"), ENGINES.noble, OPTIONS).openerOf(packet, null), undefined);
 });
 
 Deno.test("outboundAssociation() refuses an entry that leaves open what a sender must know", () => {

@@ -134,13 +134,21 @@ function associations(): SecurityAssociation[] {
   });
 }
 
-const KNOWN = new Map<string, boolean>();
+let known: ReadonlySet<string> | null = null;
 
 /** Whether the tshark that is here takes the line of a suite. */
 function isKnownToTshark(sa: SecurityAssociation): boolean {
-  const { name } = sa.suite;
-  if (!KNOWN.has(name)) KNOWN.set(name, namesSuite(sa) && tsharkTakes(saTable([sa])));
-  return KNOWN.get(name)!;
+  const bySuite = new Map(everyAssociation().filter(({ sa }) => namesSuite(sa)).map(({ sa }) => [sa.suite.name, sa]));
+  known ??= new Set(takenOf([...bySuite.values()]).map(({ suite }) => suite.name));
+  return known.has(sa.suite.name);
+}
+
+/** Those whose lines tshark takes: all at once if it takes all, else half by half. */
+function takenOf(associations: readonly SecurityAssociation[]): readonly SecurityAssociation[] {
+  if (associations.length === 0 || tsharkTakes(saTable(associations))) return associations;
+  if (associations.length === 1) return [];
+  const half = associations.length >> 1;
+  return [...takenOf(associations.slice(0, half)), ...takenOf(associations.slice(half))];
 }
 
 function namesSuite(sa: SecurityAssociation): boolean {

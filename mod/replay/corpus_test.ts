@@ -131,13 +131,19 @@ function differs(a: Config, b: Config): boolean {
   return KEY_NAMES.some((key) => a[key] !== b[key] && (acts(key, a) || acts(key, b)));
 }
 
-/** Plays a capture on a path under all presets; `judge` looks at each run. */
-async function playAll(subject: Subject, sets: readonly string[], judge: (run: Run) => void): Promise<void> {
+/** Plays capture number `number` on a path under presets; `judge` looks at each run. */
+async function playAll(
+  subject: Subject,
+  number: number,
+  sets: readonly string[],
+  judge: (run: Run) => void,
+): Promise<void> {
   const path = sets[0]!.slice("path=".length);
   const isPlayable = subject.isPlayable(path);
   // What was captured as ESP has to be decrypted.
   const engine = IS_COMPLETE || path === "receive" && subject.hasEsp ? [] : ["engine=skip"];
   for (const [turn, preset] of PRESETS_OF.get(sets)!.entries()) {
+    if (!IS_COMPLETE && (turn + number) % PRESETS_APART !== 0) continue;
     for (const association of associationsOf(sets, preset, turn)) {
       const run = await play(subject, preset, ["oversize=grow", ...sets, ...engine, ...association]);
       const what = `${sets} ${preset} ${association}`;
@@ -166,6 +172,9 @@ function assertArrives(subject: Subject, sets: readonly string[], run: Run): voi
   assertEquals(run.warnings.some((warning) => /ESP packets are not opened by the SA/.test(warning)), isForeign);
 }
 
+/** Of the presets that differ on a path every third is played, which ones changes from capture to capture. */
+const PRESETS_APART = 3;
+
 const PRESETS_OF = new Map(PATHS.map((sets) => [sets, presetsOf(sets)]));
 
 const real = corpusFiles("real/");
@@ -175,16 +184,16 @@ Deno.test({ name: "the corpus has captures to replay", ignore: real.length === 0
   assertEquals([real.length > 35, malformed.length > 35], [true, true]);
 });
 
-for (const file of real) {
+for (const [number, file] of real.entries()) {
   Deno.test(`every path plays ${file} with nothing lost on the way, or refuses it as inspect says`, async () => {
     const subject = await subjectOf(file);
-    for (const path of PATHS) await playAll(subject, path, (run) => assertArrives(subject, path, run));
+    for (const path of PATHS) await playAll(subject, number, path, (run) => assertArrives(subject, path, run));
   });
 }
 
-for (const file of malformed) {
+for (const [number, file] of malformed.entries()) {
   Deno.test(`every path plays what can be read of ${file}, or refuses it`, async () => {
     const subject = await subjectOf(file);
-    for (const path of PATHS) await playAll(subject, path, () => {});
+    for (const path of PATHS) await playAll(subject, number, path, () => {});
   });
 }

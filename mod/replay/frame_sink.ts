@@ -4,7 +4,9 @@
  * @module
  */
 
+import { NONE } from "../ledger/schema.ts";
 import type { Skb } from "../skb/skb.ts";
+import { framesOnWire } from "../stages/tso.ts";
 import type { SkbMemory } from "../skb/skb_memory.ts";
 import { WireFrames } from "../stages/wire_frames.ts";
 import { ETH_HLEN } from "../wire/ethernet.ts";
@@ -14,9 +16,23 @@ import type { FrameJudge } from "./frame_judge.ts";
 export interface FrameWriter {
   /** Called once, before the first frame. */
   begin(t0EpochNs: bigint): void;
-  /** `bytes` holds the frame from 0 to `length` and is used again. */
-  write(tNs: number, bytes: Uint8Array, length: number): void;
+  /** `bytes` holds the frame from 0 to `length` and is used again; `note` is, too. */
+  write(tNs: number, bytes: Uint8Array, length: number, note: FrameNote): void;
 }
+
+/** What is known of a frame besides its bytes. */
+export interface FrameNote {
+  /** Number of the captured packet in it, from 0; NONE where it carries parts of several, or an answer. */
+  readonly packet: number;
+  /** How many frames the NIC made of the buffer; 1 where it did not cut. */
+  readonly frames: number;
+  /** Number of this one of them, from 0. */
+  readonly index: number;
+  /** It went over the link between two hosts. */
+  readonly isOnLink: boolean;
+}
+
+const LINK_NOTE: FrameNote = { packet: NONE, frames: 1, index: 0, isOnLink: true };
 
 /** Hands frames on and judges them. */
 export class FrameSink {
@@ -35,17 +51,21 @@ export class FrameSink {
   /** A frame has been sent at `tNs`. */
   take(skbs: SkbMemory, skb: Skb, tNs: number): void {
     this.#begin();
-    this.#wire.each(skbs, skb, (bytes, length) => this.#takeFrame(bytes, length, tNs));
+    const { packet } = skb;
+    const frames = framesOnWire(skb);
+    this.#wire.each(skbs, skb, (bytes, length, index) => {
+      this.#takeFrame(bytes, length, tNs, { packet, frames, index, isOnLink: false });
+    });
   }
 
   /** A frame has been sent at `tNs`: `bytes` holds it from 0 to `length`. */
   takeFrame(bytes: Uint8Array, length: number, tNs: number): void {
     this.#begin();
-    this.#takeFrame(bytes, length, tNs);
+    this.#takeFrame(bytes, length, tNs, LINK_NOTE);
   }
 
-  #takeFrame(bytes: Uint8Array, length: number, tNs: number): void {
-    this.writer?.write(tNs, bytes, length);
+  #takeFrame(bytes: Uint8Array, length: number, tNs: number, note: FrameNote): void {
+    this.writer?.write(tNs, bytes, length, note);
     const reason = this.#refusal(bytes.subarray(ETH_HLEN, length));
     if (reason !== undefined) this.#refused.set(reason, (this.#refused.get(reason) ?? 0) + 1);
   }

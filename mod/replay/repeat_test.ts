@@ -262,7 +262,8 @@ const ANALYSIS = ["tcp.analysis.retransmission", "tcp.analysis.out_of_order", "t
 
 for (const preset of ["nocopy", "nocopy-gro", "linux-6.1-module"]) {
   // That of IPv6 is played to its end, with FIN and the SYN that follows it.
-  for (const [what, file] of [["IPv4", firstPackets(BULK, 800)], ["IPv6", BULK_IPV6]] as const) {
+  const files = [["IPv4", firstPackets(BULK, 800)], ["IPv6", BULK_IPV6]] as const;
+  for (const [what, file] of preset === "nocopy-gro" ? files : files.slice(0, 1)) {
     Deno.test({
       name: `tshark sees nothing sent again, out of order or lost in three passes of the ${what} fixture (${preset})`,
       ignore: !canRun("tshark"),

@@ -291,7 +291,7 @@ class Model {
   #outcome(): RunOutcome {
     const dropped = (reason: number): number => this.#tally.sum({ event: "drop", reason }).count;
     const [tooLarge, sentBefore] = [dropped(REASON.pmtu), dropped(REASON.capturedAgain)];
-    return { delivery: this.#delivery, tooLarge, sentBefore };
+    return { delivery: this.#delivery, tooLarge, sentBefore, hasAssociations: this.request.associations !== undefined };
   }
 
   /**

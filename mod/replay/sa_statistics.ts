@@ -64,6 +64,7 @@ export class SaCounts {
   reordered = 0;
   /** Dropped by the replay window, or as one that came before. */
   replayed = 0;
+  /** Dropped because their ICV was wrong. */
   icvFailures = 0;
   /** How many times a number was not the one that should have come. */
   sequenceGaps = 0;

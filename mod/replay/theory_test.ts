@@ -95,7 +95,7 @@ Deno.test("D/D/1 with rx_usecs: the first frame waits so long, and those that co
 /** The mean wait of so many packets scatters by 1 % (load 0.2) to 2 % (0.7) itself: seeds are among the nearer ones. */
 const PACKETS = 100_000;
 
-for (const [load, seed] of [[0.2, 1n], [0.3, 1n], [0.5, 1n], [0.7, 2n]] as const) {
+for (const [load, seed] of [[0.3, 1n], [0.7, 2n]] as const) {
   const meanNs = SERVICE_NS / load;
 
   Deno.test(`M/D/1 at a load of ${load}: the mean wait is Pollaczek and Khinchine's within 2 %`, async () => {

@@ -34,13 +34,15 @@ export interface RunOutcome {
   readonly tooLarge: number;
   /** Packets that the captured host had sent before, and that are not sent again. */
   readonly sentBefore: number;
+  /** Captured ESP is of the SAs of a file; absent: of the test SA. */
+  readonly hasAssociations?: boolean;
 }
 
 /** All warnings of a run, those of reading and configuration first. */
 export function replayWarnings(
   reader: CaptureReader,
   { packets, oddities }: PacketCounts,
-  { delivery, tooLarge, sentBefore }: RunOutcome,
+  { delivery, tooLarge, sentBefore, hasAssociations = false }: RunOutcome,
   resolved: ResolvedConfig,
   brokenLaws: readonly string[],
 ): string[] {
@@ -52,7 +54,7 @@ export function replayWarnings(
         "receiving host that must decrypt them",
     );
   }
-  warnings.push(...captureWarnings(reader, oddities, config));
+  warnings.push(...captureWarnings(reader, oddities, config, hasAssociations));
   const grown = delivery.longestFrameBytes - ETH_HLEN;
   if (config.path !== "receive" && config.oversize === "grow" && grown > config.mtu) {
     warnings.push(
@@ -89,7 +91,12 @@ function shortRunWarnings(packets: number, config: Config): string[] {
 }
 
 /** What was odd about the capture, and what was done about it. */
-function captureWarnings(reader: CaptureReader, oddities: Readonly<Oddities>, config: Config): string[] {
+function captureWarnings(
+  reader: CaptureReader,
+  oddities: Readonly<Oddities>,
+  config: Config,
+  hasAssociations: boolean,
+): string[] {
   const warnings: string[] = [];
   const warn = (count: number, sentence: string): void => {
     if (count > 0) warnings.push(`${count} ${sentence}`);
@@ -110,8 +117,8 @@ function captureWarnings(reader: CaptureReader, oddities: Readonly<Oddities>, co
   warn(oddities.gaps, "gaps in TCP streams: bytes that the capture lacks are not sent");
   warn(oddities.incomplete, "datagrams lack fragments in the capture: filled with a fixed pattern");
   warn(oddities.checksumLeft, "packets hold the pseudo-header's checksum only (captured on the sender): completed");
-  const spi = `0x${TEST_SPI.toString(16)}`;
-  warn(oddities.unopened, `ESP packets are not opened by the SA (SPI ${spi}): of another SA, damaged, or not whole`);
+  const whose = hasAssociations ? "any SA of the file" : `the SA (SPI 0x${TEST_SPI.toString(16)})`;
+  warn(oddities.unopened, `ESP packets are not opened by ${whose}: of another SA, damaged, or not whole`);
   warn(oddities.unsealable, `packets are ignored, since ESP does not take them: ${whyUnsealable(config)}`);
   return warnings;
 }

@@ -84,14 +84,14 @@ for (const preset of Object.keys(PRESETS)) {
           assertEquals(byFlow(innerPackets(testRun)), byFlow(frames.map(forwarded)));
           assertEquals(sequences(testRun), frames.map((_, i) => i + 1));
         });
-        await fc.assert(property, { numRuns: 12 });
+        await fc.assert(property, { numRuns: 6 });
       });
     }
   }
 
   Deno.test(`packets of every size from 40 to 1500 bytes come out as they went in (${preset})`, async () => {
     const frames = Array.from({ length: 1461 }, (_, i) => tcpFrame({ payloadBytes: i, sequence: i * 1000, id: i }));
-    for (const era of ERAS) {
+    for (const era of [PRESETS[preset]!.settings.era]) {
       const sets = [`era=${era}`, "engine=skip", "oversize=grow", "cryptd_qlen=2000"];
       const testRun = await runOf(captureOf(frames), preset, sets);
       assertEquals(testRun.run.failures, []);

@@ -1,0 +1,130 @@
+/**
+ * The model against published throughput: one row per publication's row, predicted beside measured.
+ *
+ * Each row is played on path host-to-host with the same capture of bulk TCP. Nothing is adjusted: what comes out is what the
+ * shipped profiles say, and errors are signed, predicted less published.
+ *
+ * Departures: process, softirq and crypto of a connection share one CPU of each host; a publication's hosts had more, so
+ * that a receiver may be published with above 100 %.
+ *
+ * ```ts
+ * const predictions = await predictPublished(parsePublished(text), capture);
+ * renderCsv(PREDICTION_COLUMNS, predictions);
+ * ```
+ *
+ * @module
+ */
+
+import { resolveConfig } from "../config/resolve.ts";
+import type { Profile } from "../cost/profile.ts";
+import { PROFILES } from "../cost/profiles.ts";
+import { type CaptureInput, replay } from "../replay/run.ts";
+import type { Column } from "../report/columns.ts";
+import { SUMMARY_COLUMNS } from "../report/summary.ts";
+import { type Play, playOf, whyUnplayed } from "./published_plays.ts";
+import type { PublishedRow } from "./published_rows.ts";
+
+/** What a run says. */
+export interface Predicted {
+  /** Payload, Gbit/s. */
+  readonly gbps: number;
+  /** Busiest CPU of the sender, in %. */
+  readonly txCpuPercent: number;
+  /** The same of the receiver. */
+  readonly rxCpuPercent: number;
+}
+
+/** A published row and what the model makes of it. */
+export interface Prediction {
+  readonly row: PublishedRow;
+  /** Undefined where it cannot be played. */
+  readonly predicted: Predicted | undefined;
+  /** Name of the profile; empty where it cannot be played. */
+  readonly profile: string;
+  /** Whether that profile was fitted to anything. */
+  readonly isFitted: boolean;
+  /** Preset and settings; empty where it cannot be played. */
+  readonly config: string;
+  /** Why it cannot be played; empty where it can. */
+  readonly reason: string;
+}
+
+/** The columns, in order; CPU is that of the sender unless the name says `rx`. */
+export const PREDICTION_COLUMNS: readonly Column<Prediction>[] = [
+  { name: "id", value: ({ row }) => row.id },
+  { name: "role", value: ({ row }) => row.role },
+  { name: "gbps", decimals: 4, value: ({ row }) => row.gbps },
+  { name: "predicted_gbps", decimals: 4, value: ({ predicted }) => predicted?.gbps },
+  { name: "error_percent", decimals: 1, value: ({ row, predicted }) => errorPercent(predicted?.gbps, row.gbps) },
+  { name: "cpu_percent", decimals: 1, value: ({ row }) => row.txCpuPercent },
+  { name: "predicted_cpu_percent", decimals: 1, value: ({ predicted }) => predicted?.txCpuPercent },
+  {
+    name: "cpu_error_points",
+    decimals: 1,
+    value: ({ row, predicted }) => less(predicted?.txCpuPercent, row.txCpuPercent),
+  },
+  { name: "rx_cpu_percent", decimals: 1, value: ({ row }) => row.rxCpuPercent },
+  { name: "predicted_rx_cpu_percent", decimals: 1, value: ({ predicted }) => predicted?.rxCpuPercent },
+  {
+    name: "rx_cpu_error_points",
+    decimals: 1,
+    value: ({ row, predicted }) => less(predicted?.rxCpuPercent, row.rxCpuPercent),
+  },
+  { name: "profile", value: ({ profile }) => profile },
+  { name: "fit", value: ({ profile, isFitted }) => profile === "" ? "" : isFitted ? "fitted" : "not fitted" },
+  { name: "config", value: ({ config }) => config },
+  { name: "reason", value: ({ reason }) => reason },
+];
+
+/** The columns for people: without those of the receiver and the configuration. */
+export const SHORT_PREDICTION_COLUMNS: readonly Column<Prediction>[] = PREDICTION_COLUMNS
+  .filter(({ name }) => !name.includes("rx_") && name !== "config");
+
+/** Plays each row that can be played; `input` is opened once for each pass of a run. Throws CaptureError. */
+export async function predictPublished(rows: readonly PublishedRow[], input: CaptureInput): Promise<Prediction[]> {
+  const runs = new Map<string, Predicted>();
+  const predictions: Prediction[] = [];
+  for (const row of rows) predictions.push(await predict(row, input, runs));
+  return predictions;
+}
+
+async function predict(
+  row: PublishedRow,
+  input: CaptureInput,
+  runs: Map<string, Predicted>,
+): Promise<Prediction> {
+  const play = playOf(row.id);
+  if (play === undefined) {
+    const unplayed = { profile: "", isFitted: false, config: "", reason: whyUnplayed(row.id) };
+    return { row, predicted: undefined, ...unplayed };
+  }
+  const profile = PROFILES.get(play.profile)!;
+  const config = [play.preset, ...play.sets].join(" ");
+  // Some rows are of one configuration.
+  const key = `${play.profile} ${config}`;
+  const predicted = runs.get(key) ?? await playRow(play, profile, input);
+  runs.set(key, predicted);
+  return { row, predicted, profile: profile.name, isFitted: profile.fit !== undefined, config, reason: "" };
+}
+
+/** Plays the capture under one configuration. */
+async function playRow({ preset, sets }: Play, profile: Profile, input: CaptureInput): Promise<Predicted> {
+  const resolved = resolveConfig({ preset, sets: ["path=host-to-host", ...sets] });
+  const run = await replay({ input, resolved, profile });
+  const figure = (name: string): number => {
+    return Number(SUMMARY_COLUMNS.find((column) => column.name === name)!.value({ number: 1, run }));
+  };
+  return {
+    gbps: figure("goodput_gbps"),
+    txCpuPercent: figure("tx_cpu_percent"),
+    rxCpuPercent: figure("rx_cpu_percent"),
+  };
+}
+
+function errorPercent(predicted: number | undefined, published: number): number | undefined {
+  return predicted === undefined ? undefined : 100 * (predicted - published) / published;
+}
+
+function less(predicted: number | undefined, published: number | undefined): number | undefined {
+  return predicted === undefined || published === undefined ? undefined : predicted - published;
+}

@@ -1,0 +1,61 @@
+/**
+ * Rows of `fixtures/published-results.csv`: throughput and CPU that others measured and published.
+ *
+ * ```ts
+ * parsePublished(text)[0]; // { id: "seed-1", role: "fitted", gbps: 2.6, txCpuPercent: 71, rxCpuPercent: undefined }
+ * ```
+ *
+ * @module
+ */
+
+import { parse } from "@std/csv";
+
+/** What a row is for: a profile may be fitted to it; only predicted; only its order of magnitude and its neighbours count. */
+export const ROLES = ["fitted", "held-out", "shape-only"] as const;
+
+/** One measurement. */
+export interface PublishedRow {
+  readonly id: string;
+  readonly role: typeof ROLES[number];
+  /** As published, Gbit/s. */
+  readonly gbps: number;
+  /** CPU time of the sender in % of one CPU; where it is not said of which host, of this; undefined when not published so. */
+  readonly txCpuPercent: number | undefined;
+  /** The same of the receiver. */
+  readonly rxCpuPercent: number | undefined;
+}
+
+const ROLE_OF: Readonly<Record<string, PublishedRow["role"]>> = {
+  FIT: "fitted",
+  HELD: "held-out",
+  CHECK: "shape-only",
+};
+
+/** `71`, of one CPU. */
+const OF_ONE = /^\d+(\.\d+)?$/;
+/** `send 4 / recv 5 (avg over 24)`: the mean over all CPUs of a host, whose number stands in column `cores`. */
+const OF_ALL = /^send ([\d.]+) \/ recv ([\d.]+) \(avg/;
+
+/** Reads the table, fitted rows first, then held-out, then shape-only. Throws RangeError for a row that cannot be read. */
+export function parsePublished(text: string): PublishedRow[] {
+  const rows = parse(text, { skipFirstRow: true }).map(rowOf);
+  return ROLES.flatMap((role) => rows.filter((row) => row.role === role));
+}
+
+function rowOf(cells: Readonly<Record<string, string | undefined>>): PublishedRow {
+  const { id = "", gbps = "", cpu_percent: cpu = "", cores = "", notes = "" } = cells;
+  const role = ROLE_OF[/\brole=(\w+)/.exec(notes)?.[1] ?? ""];
+  if (role === undefined) throw new RangeError(`Cannot read published results: row ${id} has no known role`);
+  if (!OF_ONE.test(gbps)) throw new RangeError(`Cannot read published results: gbps of row ${id} is not a number`);
+  const [txCpuPercent, rxCpuPercent] = cpuPercents(cpu, cores);
+  return { id, role, gbps: Number(gbps), txCpuPercent, rxCpuPercent };
+}
+
+/** Of one CPU, sender and receiver. */
+function cpuPercents(cpu: string, cores: string): [tx: number | undefined, rx: number | undefined] {
+  if (OF_ONE.test(cpu)) return [Number(cpu), undefined];
+  const means = OF_ALL.exec(cpu);
+  const cpus = Number.parseInt(cores, 10);
+  if (means === null || Number.isNaN(cpus)) return [undefined, undefined];
+  return [Number(means[1]) * cpus, Number(means[2]) * cpus];
+}
