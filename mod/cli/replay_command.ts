@@ -37,7 +37,7 @@ export const replayCommand: Command = {
       name: "write-pcap",
       value: "FILE",
       doc:
-        "Write what NIC 1 sends, encrypted, with virtual stamps (- is stdout); as pcapng with comments if FILE ends so.",
+        "Write what NIC 1 sends (host-to-host: both NICs), encrypted, with virtual stamps (- is stdout); as pcapng with comments if FILE ends so.",
     },
     { name: "write-sa", value: "FILE", doc: "Write the SAs as a table for Wireshark (file esp_sa). Test keys only." },
   ],

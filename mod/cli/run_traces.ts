@@ -73,8 +73,9 @@ export class RunTraces {
   finish(run: Run, files: Map<string, string>): void {
     this.#packets?.finish();
     const { intervalUs = Infinity } = this.#series;
-    if (run.elapsedNs / (intervalUs * NS_PER_US) > SERIES_ROWS_MAX) {
-      const seconds = Math.ceil(run.elapsedNs / (1000 * NS_PER_MS));
+    const endNs = this.#series.endNs(run.elapsedNs);
+    if (endNs / (intervalUs * NS_PER_US) > SERIES_ROWS_MAX) {
+      const seconds = Math.ceil(endNs / (1000 * NS_PER_MS));
       throw new UsageError(
         `Cannot write series.csv: interval_us=${intervalUs} makes more than ${SERIES_ROWS_MAX} rows of a run of ${seconds} s`,
       );

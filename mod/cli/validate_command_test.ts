@@ -71,6 +71,20 @@ Deno.test("validate ends with 1 at a damaged recording or an unknown column, and
   });
 });
 
+Deno.test("validate --published prints every row of fixtures/published-results.csv, roles apart, and needs to read only", async () => {
+  const { code, stdout, stderr } = await tailbitsProcess(["validate", "--published"], { permissions: ["-R"] });
+  assertEquals([code, stderr], [0, ""]);
+  const rows = parse(stdout, { skipFirstRow: true });
+  const published = parse(await Deno.readTextFile(`${ROOT}fixtures/published-results.csv`), { skipFirstRow: true });
+  assertEquals(rows.map(({ id }) => id).toSorted(), published.map(({ id }) => id).toSorted());
+  const roles = rows.map(({ role }) => role);
+  assertEquals(roles.filter((role, i) => role !== roles[i - 1]), ["fitted", "held-out", "shape-only"]);
+  for (const { id, predicted_gbps: predicted, reason } of rows) assertEquals(predicted === "", reason !== "", id);
+  const played = rows.filter(({ reason }) => reason === "").map(({ id }) => id);
+  const needed = ["seed-1", "seed-2", "seed-3", "seed-4", "mlx5tx-non-1", "mlx5tx-both-1"];
+  assertEquals(needed.filter((id) => !played.includes(id)), []);
+});
+
 Deno.test("validate refuses folders that are not there or hold no recording, and a folder with --published", async () => {
   const cases: [string[], RegExp][] = [
     [

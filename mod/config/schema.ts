@@ -32,6 +32,8 @@ const NO_OFFLOAD = [
   { path: "host-to-host", offload: "none" },
 ] as const satisfies readonly IdleCondition[];
 
+const PCRYPT_IS_NOT_USED = [{ crypto: "cpu" }, { crypto: "cryptd" }, { crypto: "accel" }] as const;
+
 /** A positive decimal from a millionth to below a million. */
 const RATE = "[1-9][0-9]{0,5}(\\.[0-9]{1,6})?|0\\.[0-9]{0,5}[1-9]";
 
@@ -210,7 +212,7 @@ export const KEYS = {
     default: 0,
     unit: "CPUs",
     paths: EVERY_PATH,
-    idleWhen: { crypto: "cpu" },
+    idleWhen: PCRYPT_IS_NOT_USED,
     doc:
       "CPUs set apart for crypto, numbered behind those of net_cpus; pcrypt encrypts on them, and on the CPUs of net_cpus when " +
       "there is none. Nothing else runs on them, unless callback_cpu names one.",
@@ -222,7 +224,7 @@ export const KEYS = {
     maximum: 127,
     default: 0,
     paths: EVERY_PATH,
-    idleWhen: { crypto: "cpu" },
+    idleWhen: PCRYPT_IS_NOT_USED,
     doc:
       "The CPU on which pcrypt calls back, and so transmits (cb_cpu of padata, which Linux deals out in turn to SAs).",
   },

@@ -79,15 +79,16 @@ export function parseProfile(text: string, name: string): Profile {
   return checkProfile(value, name);
 }
 
-/** A string, which is kept, or a word that some programs write as a number and JSON does not have. */
-const STRING_OR_NOT_A_NUMBER = /"(?:\\.|[^"\\])*"|(?<=[:[,]\s*)-?(?:NaN|nan|Infinity|inf)\b/g;
+/** A string, even one without an end, which is kept, or a word that some programs write as a number and JSON does not have. */
+const STRING_OR_NOT_A_NUMBER =
+  /"(?:[^"\\]+|\\[\s\S]?)*"?|-?\b(?:NaN|nan|Infinity|inf)\b(?<=[:[,]\s*-?(?:NaN|nan|Infinity|inf))/g;
 
 /** Reads text with such words, which become texts, so that the path of the field can be named. */
 function parseWithoutNumbers(text: string, name: string): unknown {
-  const quoted = text.replace(STRING_OR_NOT_A_NUMBER, (found) => found.startsWith('"') ? found : `"${found}"`);
   try {
-    return JSON.parse(quoted);
+    return JSON.parse(text.replace(STRING_OR_NOT_A_NUMBER, (found) => found.startsWith('"') ? found : `"${found}"`));
   } catch {
+    // It is still not JSON, or has a string of so many escapes that the expression gives up.
     throw new ProfileError(`Cannot use profile ${name}: it is not JSON`);
   }
 }

@@ -14,6 +14,7 @@ export const COST_UNITS = ["cycles/op", "cycles/byte", "cycles/count", "ns/op", 
 
 /** One field of a profile or of a coefficient. */
 export interface ProfileField {
+  /** Key in the file. */
   readonly name: string;
   /** A text that is not empty; a number from 0 up; a number above 0; one of `values`; a list of coefficients. */
   readonly kind: "text" | "amount" | "positive" | "choice" | "coefficients";
@@ -40,8 +41,8 @@ export const COEFFICIENT_FIELDS: readonly ProfileField[] = [
     doc:
       "Cycles of clock_ghz or ns; for each event, each of its bytes, or its count (segments, fragments, sg entries).",
   },
-  { name: "low", kind: "amount", doc: "Lower end of the range: low <= value <= high." },
   { name: "value", kind: "amount", doc: "Best estimate." },
+  { name: "low", kind: "amount", doc: "Lower end of the range: low <= value <= high." },
   { name: "high", kind: "amount", doc: "Upper end of the range." },
   {
     name: "source",

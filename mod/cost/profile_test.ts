@@ -129,6 +129,17 @@ Deno.test("parseProfile() names the path of a number that JSON does not have, an
   }
 });
 
+Deno.test("parseProfile() refuses long texts that are not JSON without a hang and with ProfileError", () => {
+  const long = [
+    " ".repeat(1e6) + "NaN",
+    '"' + '\\"'.repeat(5e6),
+    "[".repeat(1e6),
+    "[" + "NaN, ".repeat(1e5),
+    '"a'.repeat(1e5),
+  ];
+  for (const text of long) assertThrows(() => parseProfile(text, "my.json"), ProfileError, "it is not JSON");
+});
+
 Deno.test("checkProfile() refuses a coefficient that prices what another does, and takes what differs in one of four fields", () => {
   const full = { stage: "gso", reason: "segment-copy" };
   const others = [full, { ...full, stage: "nic" }, { ...full, reason: "skb-copy" }, { ...full, unit: "ns/byte" }];

@@ -29,6 +29,8 @@ export interface InboundKeys {
   readonly sa: SecurityAssociation;
   /** Opens its packets. */
   readonly aead: Aead | null;
+  /** Numbers that its replay window covers; absent: as many as the table says. */
+  readonly windowSize?: number;
   /** It takes packets between its two addresses only, in transport mode too; absent: to the end of a tunnel, or to anybody. */
   readonly isBound?: boolean;
 }
@@ -43,14 +45,14 @@ export interface InboundAssociation extends InboundKeys {
 export class InboundTable {
   readonly #bySpi = new Map<number, InboundAssociation[]>();
 
-  /** A table of `associations`, each with a replay window of `windowSize` numbers. */
+  /** A table of `associations`, each with a replay window of `windowSize` numbers where it does not say itself. */
   constructor(associations: readonly InboundKeys[], readonly windowSize: number) {
     for (const association of associations) this.add(association);
   }
 
   /** One more association; it is returned as its receiver has it. */
   add(keys: InboundKeys): InboundAssociation {
-    const inbound = { ...keys, window: new ReplayWindow(this.windowSize) };
+    const inbound = { ...keys, window: new ReplayWindow(keys.windowSize ?? this.windowSize) };
     const others = this.#bySpi.get(keys.sa.spi);
     if (others === undefined) this.#bySpi.set(keys.sa.spi, [inbound]);
     else others.push(inbound);

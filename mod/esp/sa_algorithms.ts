@@ -89,6 +89,7 @@ export const KERNEL_HASHES: ReadonlyMap<
   { readonly hash: HashName | undefined; readonly icvBits: number }
 > = new Map([
   ["digest_null", { hash: undefined, icvBits: 0 }],
+  ["hmac(md5)", { hash: "md5", icvBits: 96 }],
   ["hmac(sha1)", { hash: "sha1", icvBits: 96 }],
   ["hmac(sha256)", { hash: "sha256", icvBits: 128 }],
   ["hmac(sha384)", { hash: "sha384", icvBits: 192 }],

@@ -30,8 +30,10 @@ import { isExact, matchesAddress, matchesSpi, type SaEntry, SaFileError } from "
 /** What the configuration says of every association. */
 export interface DirectoryOptions {
   readonly seed: number;
-  /** Numbers that each replay window covers. */
+  /** Numbers that a replay window covers where its entry does not tell. */
   readonly windowSize: number;
+  /** They count whatever entries tell; absent: false. */
+  readonly isWindowChosen?: boolean;
 }
 
 /** Entries, and what has been made of them. */
@@ -75,7 +77,13 @@ export class SaDirectory {
     const sa = this.#associationOf(entry, packet, spi, mode ?? "tunnel", encapsulation);
     const aead = sa.aead(this.engine);
     const opener = new EspOpener(sa, aead);
-    const inbound = this.table.add({ sa, aead, isBound: true });
+    const { isWindowChosen = false, windowSize } = this.options;
+    const inbound = this.table.add({
+      sa,
+      aead,
+      isBound: true,
+      windowSize: isWindowChosen ? windowSize : entry.replayWindow ?? windowSize,
+    });
     this.#openers.set(inbound, opener);
     if (mode === undefined) this.#guesses.set(inbound, entry);
     return opener;

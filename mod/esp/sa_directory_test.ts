@@ -131,6 +131,20 @@ Deno.test("SaDirectory learns the mode from the first packet that opens, and mak
   assertEquals(new SaDirectory(parseSaFile(any, "file"), ENGINES.noble, OPTIONS).openerOf(packet, null), undefined);
 });
 
+Deno.test("SaDirectory gives each association the replay window of its entry, where nobody has chosen another", () => {
+  const sa = testSecurityAssociation({ seed: 1 });
+  const packet = sealEspPacket(INNER, sa, sa.aead(ENGINES.noble), 1, 0);
+  const [entry] = parseSaFile(saTable([sa]), "file");
+  const sizeOf = (replayWindow: number | undefined, isWindowChosen: boolean) => {
+    const options = { ...OPTIONS, windowSize: 64, isWindowChosen };
+    const directory = new SaDirectory([{ ...entry!, replayWindow }], ENGINES.noble, options);
+    directory.openerOf(packet, null);
+    return directory.table.all.map(({ window }) => window.size);
+  };
+  assertEquals([sizeOf(128, false), sizeOf(0, false), sizeOf(undefined, false)], [[128], [0], [64]]);
+  assertEquals([sizeOf(128, true), sizeOf(0, true), sizeOf(undefined, true)], [[64], [64], [64]]);
+});
+
 Deno.test("outboundAssociation() refuses an entry that leaves open what a sender must know", () => {
   const table = (line: string) => parseSaFile(line, "file");
   const null4 = (addresses: string, spi: string) => table(`"IPv4",${addresses},"${spi}","NULL","","NULL",""`);

@@ -67,6 +67,8 @@ export interface SaEntry {
   readonly tfcPadBytes: number;
   /** Sequence number that was sent last. */
   readonly lastSequence: number;
+  /** Numbers that the replay window of its receiver covers, 0 for none checked; absent where the format does not tell. */
+  readonly replayWindow?: number | undefined;
 }
 
 /** A file of associations is wrong. The message tells line and field, and nothing of a key. */

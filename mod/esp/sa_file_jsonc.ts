@@ -125,7 +125,12 @@ function entryOf(source: Source): SaEntry {
 function cipherOf(source: Source): CipherName | OldCipherName {
   const { cipher } = source.fields;
   if (typeof cipher === "string" && (isCipherName(cipher) || isOldCipherName(cipher))) return cipher;
-  throw refusal(source, "cipher", "it is no suite that is built (see tailbits configs, key cipher)");
+  const isName = typeof cipher === "string" && /^[a-z][a-z0-9-]{1,31}$/i.test(cipher) && !/[0-9a-f]{8}/i.test(cipher);
+  throw refusal(
+    source,
+    "cipher",
+    `${isName ? cipher : "it"} is no suite that is built (see tailbits configs, key cipher)`,
+  );
 }
 
 function addressOf(source: Source, field: string): AddressPattern {

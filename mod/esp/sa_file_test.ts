@@ -149,6 +149,71 @@ Deno.test("parseSaFile() says which line and field are wrong", () => {
   for (const text of ["", "# Nothing.\n", "[]", "{}", "hello", '[{"spi": 1', "[1]"]) refusal(text);
 });
 
+Deno.test("parseSaFile() reads the replay window of ip xfrm state, and of a state with a longer one that", () => {
+  const [tunnel, transport] = parseSaFile(XFRM, "file");
+  assertEquals([tunnel!.replayWindow, transport!.replayWindow], [32, 0]);
+  const longer = XFRM.replace("oseq 0x10\n", "oseq 0x10\n\t replay_window 128, bitmap-length 4\n").replace(
+    "replay-window 32",
+    "replay-window 0",
+  );
+  assertEquals(parseSaFile(longer, "file").map(({ replayWindow }) => replayWindow), [128, 0]);
+  assertEquals(only(GCM_LINE).replayWindow, undefined);
+  const refused = (window: string) => refusal(XFRM.replace("replay-window 32", `replay-window ${window}`));
+  assertStringIncludes(refused("4097"), "it is more than 4096, field replay-window, line 3");
+  assertStringIncludes(refused("x"), "it is no number, field replay-window, line 3");
+});
+
+/** What Wireshark's table, the kernel and nobody here know. */
+const NOT_BUILT = {
+  encryption: ["BLOWFISH-CBC [RFC2451]", "CAST5-CBC [RFC2144]", "TWOFISH-CBC"],
+  authentication: [
+    "HMAC-SHA-256-96 [draft-ietf-ipsec-ciph-sha-256-00]",
+    "MAC-RIPEMD-160-96 [RFC2857]",
+    ...[64, 96, 128, 192, 256].map((bits) => `ANY ${bits} bit authentication [no checking]`),
+  ],
+  aead: ["rfc7539(chacha20,poly1305)", "gcm(aes)", "rfc4106(gcm(sm4))"],
+  enc: ["cbc(blowfish)", "cbc(cast5)", "cbc(camellia)", "cbc(serpent)", "cbc(twofish)", "cbc(sm4)"],
+  auth: ["hmac(rmd160)", "xcbc(aes)", "cmac(aes)", "hmac(sm3)"],
+};
+
+Deno.test("parseSaFile() names suites that are not built, and refuses them", () => {
+  const { encryption, authentication, aead, enc, auth } = NOT_BUILT;
+  for (const name of encryption) {
+    const message = refusal(GCM_LINE.replace("AES-GCM with 16 octet ICV [RFC4106]", name));
+    assertStringIncludes(message, `"${name}" is not built, field encryption, line 1`);
+  }
+  for (const name of authentication) {
+    const message = refusal(GCM_LINE.replace(`"NULL",""`, `"${name}","0x00"`));
+    assertStringIncludes(message, `"${name}" is not built, field authentication, line 1`);
+  }
+  for (const name of aead) {
+    assertStringIncludes(refusal(XFRM.replace("rfc4106(gcm(aes))", name)), `${name} is not built, field aead, line 4`);
+  }
+  for (const name of enc) {
+    assertStringIncludes(refusal(XFRM.replace("cbc(aes)", name)), `${name} is not built, field enc, line 13`);
+  }
+  for (const name of auth) {
+    assertStringIncludes(
+      refusal(XFRM.replace("hmac(sha256)", name)),
+      `${name} is not built, field auth-trunc, line 12`,
+    );
+  }
+  for (const cipher of ["blowfish-cbc-128-sha1", "camellia-cbc-256-sha256", "aes-gcm-512", "aes-xcbc"]) {
+    const message = refusal(`[{ "spi": 256, "cipher": "${cipher}" }]`);
+    assertStringIncludes(
+      message,
+      `${cipher} is no suite that is built (see tailbits configs, key cipher), field cipher`,
+    );
+  }
+});
+
+Deno.test("parseSaFile() reads HMAC-MD5 of ip xfrm state, and refuses tags of other lengths than Linux and ESP agree on", () => {
+  const md5 = XFRM.replace(`hmac(sha256) 0x${AUTH} 128`, `hmac(md5) 0x${"e1".repeat(16)} 96`);
+  assertEquals(parseSaFile(md5, "file")[1]!.cipher, "aes-cbc-256-md5");
+  const cut = XFRM.replace(`${AUTH} 128`, `${AUTH} 96`);
+  assertStringIncludes(refusal(cut), "an ICV of 96 bits is not built, of 128 is, field auth-trunc, line 12");
+});
+
 Deno.test("parseSaFile() tells nothing of a key, whatever is wrong with the file", () => {
   const json = `[{ "spi": "0x1001", "cipher": "aes-gcm-256", "key": "${KEY}${SALT}", "auth_key": "" }]`;
   for (const text of [GCM_LINE, XFRM, json]) {

@@ -27,6 +27,9 @@ const FIELDS = [
   "authentication",
   "authentication key",
 ];
+/** Names that come without a standard. */
+const OTHER_NAMES = /^(?:TWOFISH-CBC|ANY \d{2,3} bit authentication \[no checking\])$/;
+
 /** A quoted field, in which a byte may stand as \xNN. */
 const FIELD = /^\s*"((?:[^"\\]|\\.)*)"\s*(?:,|$)/;
 
@@ -115,7 +118,8 @@ function required<T>(value: T | undefined, line: number, field: number, what: st
 
 /** A name as Wireshark has them, with its standard in brackets; nothing that could be a key in the wrong field. */
 function nameOf(text: string): string {
-  return /^[A-Za-z][\w ./-]{1,47} \[(?:RFC ?\d+|draft-[\w-]{1,40})\]$/.test(text) ? `"${text}"` : "what is there";
+  const isName = /^[A-Za-z][\w ./-]{1,47} \[(?:RFC ?\d+|draft-[\w-]{1,40})\]$/.test(text) || OTHER_NAMES.test(text);
+  return isName ? `"${text}"` : "what is there";
 }
 
 function refusal(line: number, field: number, what: string): SaFileError {

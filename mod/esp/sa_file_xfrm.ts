@@ -1,7 +1,7 @@
 /**
  * Security associations as `ip xfrm state` prints them (iproute2): `src` and `dst` begin one, indented lines follow.
  *
- * What matters is read: SPI, mode, flags, algorithms with their keys, encapsulation, sequence numbers. Lines and words of no
+ * What matters is read: SPI, mode, flags, replay window, algorithms with their keys, encapsulation, sequence numbers. Lines and words of no
  * matter here are passed over. SAs of other protocols than ESP are left out.
  *
  * ```ts
@@ -44,9 +44,12 @@ interface State {
   tunnelHeader: TunnelHeaderOptions;
   tfcPadBytes: number;
   lastSequence: number;
+  replayWindow: number | undefined;
 }
 
 const NO_BYTES = new Uint8Array(0);
+/** What the kernel takes: XFRMA_REPLAY_ESN_MAX of linux/xfrm.h, in bits. */
+const LONGEST_WINDOW = 4096;
 
 /**
  * The states of ESP in a printed list.
@@ -84,6 +87,7 @@ function begin(words: readonly string[], line: number): State {
     tunnelHeader: DEFAULT_TUNNEL_HEADER,
     tfcPadBytes: 0,
     lastSequence: 0,
+    replayWindow: undefined,
   };
 }
 
@@ -98,6 +102,12 @@ function readLine(state: State, words: readonly string[], line: number): void {
     case "proto":
       return readProtocol(state, words, line);
     case "replay-window":
+      state.replayWindow = windowOf(words[1], "replay-window", line);
+      return readFlags(state, words);
+    case "replay_window":
+      // Where a state has a longer window, this line tells it and the other says 0.
+      state.replayWindow = windowOf(words[1]?.replace(/,$/, ""), "replay_window", line);
+      return;
     case "flag":
     case "extra_flag":
       return readFlags(state, words);
@@ -175,6 +185,12 @@ function readHash(state: State, words: readonly string[], line: number): void {
   state.authLine = line;
 }
 
+function windowOf(text: string | undefined, field: string, line: number): number {
+  const numbers = numberOf(text, field, line);
+  if (numbers > LONGEST_WINDOW) throw refusal(line, field, `it is more than ${LONGEST_WINDOW}`);
+  return numbers;
+}
+
 function readEncapsulation(state: State, words: readonly string[], line: number): void {
   const type = after(words, "type") ?? "";
   if (type !== "espinudp") throw refusal(line, "encap", `${nameOf(type)} is not built`);
@@ -225,6 +241,7 @@ function entryOf(state: State): SaEntry {
     tunnelHeader: state.tunnelHeader,
     tfcPadBytes: state.tfcPadBytes,
     lastSequence: state.lastSequence,
+    replayWindow: state.replayWindow,
   };
 }
 

@@ -12,6 +12,8 @@ interface EspVector {
   key: string;
   salt: string;
   spi: string;
+  /** Upper half of an extended number; absent: it has 32 bits. */
+  sequenceHigh?: string;
   sequence: string;
   iv: string;
   payload: string;
@@ -28,7 +30,7 @@ const vectorsOf = (file: string): EspVector[] => {
 const PUBLISHED = [
   {
     source: "McGrew's ESP test case",
-    vectors: vectorsOf("rfc4106-esp.json"),
+    vectors: [...vectorsOf("rfc4106-esp.json"), ...vectorsOf("rfc4106-esp-esn.json")],
     cipherOf: ({ key }: EspVector) => `aes-gcm-${key.length * 4}` as CipherName,
   },
   {
@@ -39,7 +41,7 @@ const PUBLISHED = [
 ];
 
 /** The SPI is not checked by sealing: one vector has 0, which an association may not have. */
-function association(cipher: CipherName, { key, salt }: EspVector): SecurityAssociation {
+function association(cipher: CipherName, { key, salt, sequenceHigh }: EspVector): SecurityAssociation {
   const address = new Uint8Array(4);
   return new SecurityAssociation({
     spi: 0x1000,
@@ -51,6 +53,7 @@ function association(cipher: CipherName, { key, salt }: EspVector): SecurityAsso
     source: address,
     destination: address,
     seed: 0,
+    esn: sequenceHigh !== undefined,
   });
 }
 
@@ -75,10 +78,12 @@ for (const engine of sealing) {
       u8.set(payload, 5 + 16);
       writeTrailer(u8, 5 + 16 + payload.length, vector.padBytes, vector.nextHeader);
       const clear = u8.slice(5 + 16, 5 + 16 + clearBytes);
-      sealEsp(sa, sa.aead(engine), u8, 5, clearBytes);
+      const high = Number(`0x${vector.sequenceHigh ?? "0"}`);
+      sealEsp(sa, sa.aead(engine), u8, 5, clearBytes, high);
       assertEquals(u8.toHex(), "a5".repeat(5) + vector.packet + "a5".repeat(3));
 
-      assertEquals(openEsp(sa, sa.aead(engine), u8, 5, packet.length), true);
+      if (sa.esn) assertEquals(openEsp(sa, sa.aead(engine), u8.slice(), 5, packet.length, (high ^ 1) >>> 0), false);
+      assertEquals(openEsp(sa, sa.aead(engine), u8, 5, packet.length, high), true);
       assertEquals(u8.subarray(5 + 16, 5 + 16 + clearBytes), clear);
     });
   }

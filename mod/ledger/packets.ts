@@ -69,7 +69,16 @@ export class PacketRecord {
 }
 
 /** Sums of a record that rows add to. */
-type SumName = "copies" | "copiedBytes" | "segments" | "checksumBytes" | "cryptoBytes" | "requeues" | "costPs";
+const SUM_NAMES = [
+  "copies",
+  "copiedBytes",
+  "segments",
+  "checksumBytes",
+  "cryptoBytes",
+  "requeues",
+  "costPs",
+] as const;
+type SumName = typeof SUM_NAMES[number];
 
 /** What goes on in the polls of one CPU. */
 interface CpuPolls {
@@ -87,8 +96,8 @@ export class Packets implements Fold {
   readonly #records = new Map<number, PacketRecord>();
   /** Packets that each live skb carries. */
   readonly #owners = new Map<number, number[]>();
-  /** Cost of rows of an skb that came before it was known whose it is. */
-  readonly #early = new Map<number, number>();
+  /** Sums of rows of an skb that came before it was known whose it is. */
+  readonly #early = new Map<number, Record<SumName, number>>();
   /** What goes on in the polls of each CPU. */
   readonly #cpus: CpuPolls[] = [];
   readonly #reordering = new Reordering();
@@ -137,6 +146,7 @@ export class Packets implements Fold {
 
   /** The run is over: what is left is handed on, held packets included. */
   finish(): void {
+    for (const skb of this.#early.keys()) this.#settle(skb, this.#newest);
     for (const record of this.#records.values()) this.#emit(record);
     this.#records.clear();
   }
@@ -213,13 +223,20 @@ export class Packets implements Fold {
     else owners.push(packet);
     const record = this.#records.get(packet);
     if (record !== undefined) record.buffers += 1;
+    this.#settle(skb, packet);
+  }
+
+  /** What an skb cost before it was known whose it is counts with `packet`. */
+  #settle(skb: number, packet: number): void {
     const early = this.#early.get(skb);
     if (early === undefined) return;
-    this.#addTo(packet, "costPs", early);
+    for (const name of SUM_NAMES) this.#addTo(packet, name, early[name]);
     this.#early.delete(skb);
   }
 
   #release(skb: number): void {
+    // An acknowledgment may be lost before anybody has said which packet it answers.
+    this.#settle(skb, this.#newest);
     for (const packet of this.#owners.get(skb) ?? []) {
       const record = this.#records.get(packet);
       if (record === undefined) continue;
@@ -230,33 +247,39 @@ export class Packets implements Fold {
   }
 
   #addSums(block: EventBlock, row: number, event: number, owners: readonly number[] | undefined): void {
-    const costPs = block.costPs[row]!;
-    if (owners === undefined) {
-      const skb = block.skb[row]!;
-      this.#early.set(skb, (this.#early.get(skb) ?? 0) + costPs);
-      return;
-    }
     const bytes = block.bytes[row]!;
-    this.#share(owners, "costPs", costPs);
+    const skb = block.skb[row]!;
+    this.#charge(skb, owners, "costPs", block.costPs[row]!);
     switch (event) {
       case EVENT.copy:
-        this.#share(owners, "copies", 1);
-        this.#share(owners, "copiedBytes", bytes);
+        this.#charge(skb, owners, "copies", 1);
+        this.#charge(skb, owners, "copiedBytes", bytes);
         break;
       case EVENT.segment:
-        this.#share(owners, "segments", 1);
+        this.#charge(skb, owners, "segments", 1);
         break;
       case EVENT.checksum:
-        this.#share(owners, "checksumBytes", bytes);
+        this.#charge(skb, owners, "checksumBytes", bytes);
         break;
       case EVENT.seal:
       case EVENT.open:
-        this.#share(owners, "cryptoBytes", bytes);
+        this.#charge(skb, owners, "cryptoBytes", bytes);
         break;
       case EVENT.requeue:
-        this.#share(owners, "requeues", 1);
+        this.#charge(skb, owners, "requeues", 1);
         break;
     }
+  }
+
+  /** Shares an amount over the owners of an skb, or keeps it until they are known. */
+  #charge(skb: number, owners: readonly number[] | undefined, name: SumName, amount: number): void {
+    if (owners !== undefined) return this.#share(owners, name, amount);
+    let early = this.#early.get(skb);
+    if (early === undefined) {
+      early = { copies: 0, copiedBytes: 0, segments: 0, checksumBytes: 0, cryptoBytes: 0, requeues: 0, costPs: 0 };
+      this.#early.set(skb, early);
+    }
+    early[name] += amount;
   }
 
   /** The cost of a poll, evenly; of an empty one to the packet that was read last. */

@@ -179,3 +179,18 @@ Deno.test("Packets charges a poll of decrypted packets to those that it took fro
     assertEquals(records.map(({ costPs }) => costPs), [4, 3]);
   }
 });
+
+Deno.test("Packets keeps copies and cost of an skb until it is known whose it is, and of one that is nobody's", () => {
+  const copy = (skb: number): Row => ({ event: "copy", skb, bytes: 52, costPs: 7 });
+  const rows: Row[] = [
+    ...ARRIVE,
+    copy(5),
+    { event: "visit", packet: 0, skb: 5, costPs: 10 },
+    copy(6),
+    { event: "free", skb: 6 },
+    copy(7),
+  ];
+  const records = recordsAfter(rows).at(-1)!;
+  const sums = records.map(({ packet, copies, copiedBytes, costPs }) => [packet, copies, copiedBytes, costPs]);
+  assertEquals(sums, [[0, 1, 52, 17], [1, 2, 104, 14]]);
+});

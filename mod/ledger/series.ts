@@ -85,6 +85,8 @@ export class Series implements Fold {
   #inFlight = 0;
   /** The local times of CPUs differ by less than a step: a change does not count as earlier than the one before. */
   #changeNs = 0;
+  /** When something was counted last. */
+  #lastNs = 0;
 
   /** `intervalUs` is the length of an interval, undefined for about a hundredth of the run. */
   constructor(readonly intervalUs: number | undefined, readonly roles: CpuRoles = { netCpus: 1, cryptoCpus: 0 }) {
@@ -101,19 +103,24 @@ export class Series implements Fold {
     }
   }
 
-  /** The intervals from 0 to `endNs`, the last one perhaps shorter. */
-  intervals(endNs: number): SeriesInterval[] {
+  /**
+   * The intervals from 0 to the end of the run, which is `runNs` or when the last event was counted (a device may drop what
+   * arrives when all else is over). The last one is perhaps shorter, and what happens at its very end belongs to it.
+   */
+  intervals(runNs: number): SeriesInterval[] {
+    const endNs = this.endNs(runNs);
     const intervalNs = this.intervalUs === undefined ? roundedInterval(endNs, this.#binNs) : this.#binNs;
     const perInterval = intervalNs / this.#binNs;
     const rows: SeriesInterval[] = [];
     let qdiscPackets = 0;
     let cryptoQueuePackets = this.#requests.isKnown ? 0 : undefined;
-    for (let startNs = 0, bin = 0; startNs < endNs; startNs += intervalNs, bin += perInterval) {
-      qdiscPackets = this.#qdisc.lastOf(bin, perInterval) ?? qdiscPackets;
-      cryptoQueuePackets = this.#requests.lastOf(bin, perInterval) ?? cryptoQueuePackets;
+    for (let startNs = 0, bin = 0; startNs < endNs || startNs === 0; startNs += intervalNs, bin += perInterval) {
+      const bins = startNs + intervalNs === endNs ? perInterval + 1 : perInterval;
+      qdiscPackets = this.#qdisc.lastOf(bin, bins) ?? qdiscPackets;
+      cryptoQueuePackets = this.#requests.lastOf(bin, bins) ?? cryptoQueuePackets;
       rows.push({
-        ...this.#sumsOf(bin, perInterval),
-        ...this.#busyOf(bin, perInterval),
+        ...this.#sumsOf(bin, bins),
+        ...this.#busyOf(bin, bins),
         startNs,
         endNs: Math.min(startNs + intervalNs, endNs),
         qdiscPackets,
@@ -122,6 +129,11 @@ export class Series implements Fold {
       });
     }
     return rows;
+  }
+
+  /** The end of the last interval of a run of `runNs`. */
+  endNs(runNs: number): number {
+    return Math.max(runNs, this.#lastNs);
   }
 
   #sumsOf(bin: number, bins: number): Record<SumName, number> {
@@ -198,6 +210,7 @@ export class Series implements Fold {
   }
 
   #count(tNs: number, name: SumName, amount: number): void {
+    this.#lastNs = Math.max(this.#lastNs, tNs);
     const bin = this.#binOf(tNs);
     const sums = this.#sums[name];
     sums[bin] = (sums[bin] ?? 0) + amount;

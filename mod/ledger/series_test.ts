@@ -79,3 +79,23 @@ Deno.test("Series counts crypto requests that are not called back, of all engine
   const without = foldOf(new Series(1), [{ event: "busy", tNs: 0 }]).intervals(1000);
   assertEquals(without.map(({ cryptoQueuePackets }) => cryptoQueuePackets), [undefined]);
 });
+
+/** A device drops something at each of these times. */
+function dropsOf(timesNs: readonly number[], intervalUs: number | undefined, runNs: number): number[][] {
+  const series = new Series(intervalUs);
+  const ledger = new Ledger(() => 0, [series]);
+  for (const tNs of timesNs) {
+    ledger.writeDevice(tNs, STAGE["rx-ring"], EVENT.drop, REASON.aboveMtu, 0, NONE, 1, 1, 0, NONE);
+  }
+  ledger.finish();
+  return series.intervals(runNs).map(({ startNs, endNs, drops }) => [startNs, endNs, drops]);
+}
+
+Deno.test("Series.intervals() has what happens at the very end of a run in its last interval", () => {
+  assertEquals(dropsOf([2000], 1, 2000), [[0, 1000, 0], [1000, 2000, 1]]);
+  assertEquals(dropsOf([0], 1, 0), [[0, 0, 1]]);
+});
+
+Deno.test("Series.intervals() has what a device drops when all else is over", () => {
+  assertEquals(dropsOf([500, 2500], 1, 900), [[0, 1000, 1], [1000, 2000, 0], [2000, 2500, 1]]);
+});

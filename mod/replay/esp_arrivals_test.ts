@@ -4,6 +4,8 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { buildPcap } from "../capture/testing.ts";
 import type { CryptoEngine } from "../crypto/aead.ts";
 import { ENGINES } from "../crypto/engines.ts";
+import { testSecurityAssociation } from "../esp/sa.ts";
+import { parseSaFile } from "../esp/sa_file.ts";
 import { flowOf } from "../stages/testing.ts";
 import { datagramsOf } from "../stages/testing_frames.ts";
 import { set32 } from "../wire/bytes.ts";
@@ -76,6 +78,20 @@ Deno.test("a packet that was captured twice is a replay, one that lags behind th
   assertEquals(reasonsOf(await runOf(captureOf(late), "linux-6.1", [RECEIVE]), "drop"), ["esp-input replay 69"]);
   const wide = await runOf(captureOf(late), "linux-6.1", [RECEIVE, "replay_window=128"]);
   assertEquals([wide.run.failures, reasonsOf(wide, "drop")], [[], []]);
+});
+
+Deno.test("the replay window of a file counts, but where replay_window is set", async () => {
+  const esp = await sealed(bulk(70, { payloadBytes: 10 }));
+  const late = captureOf([...esp.slice(1), esp[0]!]);
+  const sa = testSecurityAssociation({ seed: 1 });
+  const dropsOf = async (window: number, ...sets: string[]): Promise<string[]> => {
+    const state = `src 198.18.0.1 dst 198.18.0.2\n\tproto esp spi 0x1001 reqid 1 mode tunnel\n` +
+      `\treplay-window ${window}\n\taead rfc4106(gcm(aes)) 0x${sa.key.toHex()}${sa.salt.toHex()} 128\n`;
+    const associations = parseSaFile(state, "states");
+    return reasonsOf(await runOf(late, "linux-6.1", [RECEIVE, ...sets], { associations }), "drop");
+  };
+  assertEquals([await dropsOf(128), await dropsOf(0), await dropsOf(32)], [[], [], ["esp-input replay 69"]]);
+  assertEquals(await dropsOf(128, "replay_window=64"), ["esp-input replay 69"]);
 });
 
 Deno.test("a changed byte is found: the packet is rejected and dropped, with the ICV as reason", async () => {

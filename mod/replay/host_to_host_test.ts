@@ -248,6 +248,42 @@ Deno.test("path host-to-host: columns of packets.csv sum to those of summary.csv
   }
 });
 
+Deno.test("path host-to-host: what acknowledgments cost before it is known what they answer is in packets.csv too", async () => {
+  const exchange = Deno.readFileSync(new URL("../../fixtures/exchange-tcp-ipv4.pcap", import.meta.url));
+  for (const preset of ["nocopy-gro", "encap-then-crypto", "softirq-queue"]) {
+    const sums = { copies: 0, copiedBytes: 0, checksumBytes: 0, cryptoBytes: 0, costPs: 0 };
+    const packets = new Packets((record) => {
+      for (const name of Object.keys(sums) as (keyof typeof sums)[]) sums[name] += record[name];
+    });
+    const { run } = await runOf(inputOf(exchange), preset, [PATH], { foldsBeside: [packets] });
+    packets.finish();
+    assertEquals(sums, {
+      copies: Number(column(run, "copies")),
+      copiedBytes: Number(column(run, "copied_bytes")),
+      checksumBytes: Number(column(run, "checksum_bytes")),
+      cryptoBytes: Number(column(run, "crypto_bytes")),
+      costPs: run.tally.costPs,
+    });
+  }
+});
+
+Deno.test("path host-to-host: a segment may always go after a timeout, though the one that was lost was shorter", async () => {
+  const offloads = Deno.readFileSync(new URL("../../fixtures/offloads-tcp-ipv4.pcap", import.meta.url));
+  const sets = [PATH, "write_bytes=1448", "rx_usecs=1000000"];
+  const testRun = await runOf(inputOf(offloads), "nocopy-gro-gso", sets);
+  assertEquals(failuresOf(testRun), []);
+});
+
+Deno.test("path host-to-host: UDP over IPv6 has its checksum, whether or not somebody looks at the bytes", async () => {
+  const rowsOf = async (check: boolean): Promise<unknown> => {
+    const sets = [PATH, "encap=udp", "mode=tunnel", "ip=6", "nic_rx_csum=off"];
+    const resolved = resolveConfig({ preset: "linux-6.1", sets });
+    const run = await replay({ input: captureOf(bulk(20)), resolved, profile: PROFILES.get("published")!, check });
+    return [column(run, "checksum_bytes"), column(run, "cycles_per_packet")];
+  };
+  assertEquals(await rowsOf(false), await rowsOf(true));
+});
+
 Deno.test("path host-to-host does not depend on where windows of the reader end, and is the same each time", async () => {
   const frames = bulk(120).flatMap((frame, i) => i % 10 === 0 ? [frame, answer(1000 + i)] : [frame]);
   const rowsOf = async (windowBytes?: number): Promise<unknown> => {

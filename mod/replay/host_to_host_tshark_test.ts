@@ -1,11 +1,10 @@
 /** A second implementation as judge of path host-to-host: tshark decrypts what both NICs sent, and finds one conversation. */
 
 import { assertEquals } from "@std/assert";
-import { LINKTYPE_ETHERNET, PcapWriter } from "../capture/mod.ts";
 import { firstPackets } from "../capture/testing.ts";
 import { canRun } from "../capture/testing_tools.ts";
-import { saTableLines } from "../esp/sa_table.ts";
-import { inputOf, runOf, type TestRun } from "./testing.ts";
+import { inputOf, runOf } from "./testing.ts";
+import { judgement, writeFrames } from "./testing_tshark.ts";
 
 const FIXTURES = new URL("../../fixtures/", import.meta.url);
 const HAS_TSHARK = canRun("tshark");
@@ -14,44 +13,6 @@ const PACKETS = 1200;
 const FIELDS = ["esp.icv_good", "tcp.checksum.status", "tcp.analysis.retransmission", "ip.checksum.status", "tcp.len"];
 /** tshark says 1 of what it has verified. */
 const GOOD = "1";
-
-function writeFrames(path: string, { sent }: TestRun): void {
-  using file = Deno.openSync(path, { write: true, create: true, truncate: true });
-  const writer = new PcapWriter(
-    (bytes) => {
-      for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
-    },
-    LINKTYPE_ETHERNET,
-    0n,
-  );
-  for (const { tNs, bytes } of sent) writer.write(tNs, bytes, 0, bytes.length);
-  writer.flush();
-}
-
-/** What tshark says of each frame, the innermost of each field. */
-function judgement(path: string, { run }: TestRun): string[][] {
-  const settings = [
-    "esp.enable_encryption_decode:TRUE",
-    "esp.enable_authentication_check:TRUE",
-    "tcp.check_checksum:TRUE",
-    "ip.check_checksum:TRUE",
-    ...[run.sa, run.reverseSa!].flatMap(saTableLines).map((line) => `uat:esp_sa:${line}`),
-  ];
-  const fields = FIELDS.flatMap((field) => ["-e", field]);
-  const args = [
-    "-r",
-    path,
-    "-n",
-    "-T",
-    "fields",
-    "-E",
-    "occurrence=l",
-    ...fields,
-    ...settings.flatMap((set) => ["-o", set]),
-  ];
-  const { stdout } = new Deno.Command("tshark", { args, stderr: "null" }).outputSync();
-  return new TextDecoder().decode(stdout).replace(/\n$/, "").split("\n").map((line) => line.split("\t"));
-}
 
 for (
   const [version, preset, ...sets] of [
@@ -71,7 +32,7 @@ for (
       const path = await Deno.makeTempFile({ suffix: ".pcap" });
       try {
         writeFrames(path, testRun);
-        const rows = judgement(path, testRun);
+        const rows = judgement(path, testRun, FIELDS);
         assertEquals(rows.length, testRun.sent.length);
         const flawed = rows.filter(([icv, checksum, again]) => icv !== GOOD || checksum !== GOOD || again !== "");
         assertEquals(flawed.slice(0, 3), []);

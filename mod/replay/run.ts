@@ -240,6 +240,7 @@ class Model {
       ? new SaDirectory(associations, ENGINES[this.#engineName!], {
         seed: config.seed,
         windowSize: config.replay_window,
+        isWindowChosen: !/^(default|preset )/.test(request.resolved.provenance.replay_window),
       })
       : undefined;
     const isSealed = config.path !== "receive";

@@ -20,8 +20,8 @@ export interface CopyRow {
   readonly copies: number;
   /** Bytes moved. */
   readonly copiedBytes: number;
-  /** Share of all copied bytes, 0 to 100. */
-  readonly sharePercent: number;
+  /** Share of all copied bytes, 0 to 100; undefined where no copy has bytes. */
+  readonly sharePercent: number | undefined;
 }
 
 /** All columns of `copies.csv`. */
@@ -45,7 +45,7 @@ export function copyRows(tally: Tally): CopyRow[] {
       kernelFunction: REASONS[reason]!.kernelFunction,
       copies: sums.rows,
       copiedBytes: sums.bytes,
-      sharePercent: 100 * sums.bytes / total,
+      sharePercent: total === 0 ? undefined : 100 * sums.bytes / total,
     });
   });
   return rows;

@@ -31,15 +31,15 @@ export const SERIES_COLUMNS: readonly Column<SeriesInterval>[] = [
   },
 ];
 
-/** Of the busiest CPU. */
-function percent(row: SeriesInterval, busyPs: number): number {
-  return 100 * busyPs / (PS_PER_NS * lengthNs(row));
+/** Of the busiest CPU. Events have times in whole ns: the last of an interval may seem to run on for part of one. */
+function percent(row: SeriesInterval, busyPs: number): number | undefined {
+  return lengthNs(row) === 0 ? undefined : Math.min(100, 100 * busyPs / (PS_PER_NS * lengthNs(row)));
 }
 
 function lengthNs(row: SeriesInterval): number {
   return row.endNs - row.startNs;
 }
 
-function gbps(row: SeriesInterval, bytes: number): number {
-  return bytes * 8 / lengthNs(row);
+function gbps(row: SeriesInterval, bytes: number): number | undefined {
+  return lengthNs(row) === 0 ? undefined : bytes * 8 / lengthNs(row);
 }

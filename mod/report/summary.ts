@@ -182,9 +182,10 @@ function ratio(part: number, whole: number | undefined): number | undefined {
   return whole === undefined || whole === 0 ? undefined : part / whole;
 }
 
+/** Of busy time. A run has whole ns, its work has parts of one: of a very short run they are not more than all. */
 function percent(part: number, whole: number): number | undefined {
   const share = ratio(part, whole);
-  return share === undefined ? undefined : 100 * share;
+  return share === undefined ? undefined : Math.min(100, 100 * share);
 }
 
 function scaled(value: number | undefined, unit: number): number | undefined {

@@ -1,7 +1,12 @@
 /** Columns of summary.csv that are more than one look-up in a fold. */
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import { PRESETS } from "../config/presets.ts";
+import { Ledger } from "../ledger/ledger.ts";
+import { EVENT, NONE, REASON, STAGE } from "../ledger/schema.ts";
+import { Tally } from "../ledger/tally.ts";
 import { bulk, captureOf, runOf } from "../replay/testing.ts";
+import { copyRows } from "./copies.ts";
 import { SUMMARY_COLUMNS } from "./summary.ts";
 
 async function cellOf(column: string, sets: readonly string[]): Promise<unknown> {
@@ -28,4 +33,26 @@ Deno.test("crypto_steps counts a step for each scatterlist entry, and more where
     walked.push(run.tally.sum({ event: "seal" }).steps / 10);
   }
   assertEquals(walked, [3, 1]);
+});
+
+Deno.test("cpu_percent is 100 at most, also of a run of one packet", async () => {
+  for (const path of ["forward", "receive"]) {
+    for (const preset of Object.keys(PRESETS)) {
+      const { run } = await runOf(captureOf(bulk(1, { payloadBytes: 40 })), preset, [`path=${path}`], { check: false });
+      const percent = Number(SUMMARY_COLUMNS.find(({ name }) => name === "cpu_percent")!.value({ number: 1, run }));
+      assert(percent > 0 && percent <= 100, `${path} ${preset} ${percent}`);
+    }
+  }
+});
+
+Deno.test("copies.csv leaves the share empty where no copy has bytes", () => {
+  const tally = new Tally();
+  const ledger = new Ledger(() => 0, [tally]);
+  ledger.beginStep(0, 0, 0);
+  ledger.stage = STAGE["esp-output"];
+  ledger.write(EVENT.copy, REASON.nullCipher, 0, 1, NONE, 0, 1, 0);
+  ledger.endStep();
+  ledger.finish();
+  const [row] = copyRows(tally);
+  assertEquals([row!.copies, row!.copiedBytes, row!.sharePercent], [1, 0, undefined]);
 });

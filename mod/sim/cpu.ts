@@ -52,8 +52,8 @@ const SOFTIRQ_TIME_MAX_NS = 2_000_000;
 /** How long ksoftirqd waits while other threads do not pause: a tick at 250 Hz. */
 const KSOFTIRQD_WAITS_NS = 4_000_000;
 
-/** Steps of no length and no event in a row that a run cannot need. */
-const EMPTY_STEPS_MAX = 1000;
+/** Steps of no length and no event in a row that a run cannot need: a process looks at thousands of packets that add nothing. */
+const EMPTY_STEPS_MAX = 100_000;
 
 /** One task after the other. */
 class TaskSequence implements Task {

@@ -109,7 +109,8 @@ export class TcpLoop implements StreamSender {
    */
   sendable(buffer: TcpBuffer): number {
     const { skb: { len }, mss } = buffer;
-    const windowBytes = Math.min(this.#windowBytes, this.#congestionBytes);
+    // Linux counts segments, of any size: one may always go, though that of the loss was shorter.
+    const windowBytes = Math.min(this.#windowBytes, Math.max(mss, this.#congestionBytes));
     const room = windowBytes - this.flightBytes;
     if (len <= room) return len;
     const whole = Math.floor(room / mss) * mss;

@@ -36,6 +36,7 @@ export interface Predicted {
 
 /** A published row and what the model makes of it. */
 export interface Prediction {
+  /** What was published. */
   readonly row: PublishedRow;
   /** Undefined where it cannot be played. */
   readonly predicted: Predicted | undefined;

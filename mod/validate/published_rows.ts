@@ -15,7 +15,9 @@ export const ROLES = ["fitted", "held-out", "shape-only"] as const;
 
 /** One measurement. */
 export interface PublishedRow {
+  /** Name of the row. */
   readonly id: string;
+  /** What it is for. */
   readonly role: typeof ROLES[number];
   /** As published, Gbit/s. */
   readonly gbps: number;
