@@ -66,7 +66,7 @@ Deno.test("path send gives back the captured stream byte for byte, for any packe
         assertEquals(testRun.run.tally.sum({ event: "user-copy" }).bytes, sendfile === "on" ? 0 : total);
       },
     ),
-    { numRuns: 60 },
+    { numRuns: 25 },
   );
 });
 
