@@ -10,7 +10,9 @@ import type { CaptureReader } from "../capture/mod.ts";
 import type { Config } from "../config/schema.ts";
 import { ENGINES } from "../crypto/engines.ts";
 import { buildForwardPath, type PathParts } from "./forward_path.ts";
+import type { RxFrame } from "../skb/dma.ts";
 import type { Host } from "../stages/host.ts";
+import type { RxRings } from "../stages/rx_rings.ts";
 import { Arrivals } from "./arrivals.ts";
 import type { IsLocal } from "./locality.ts";
 import { NicEntrance } from "./nic_entrance.ts";
@@ -63,8 +65,9 @@ export const PLAYERS: Readonly<Record<Config["path"], BuildPlayer>> = {
 };
 
 /** A gateway: frames arrive at NIC 0. */
-function forward(parts: PathParts, { reader, name, isLocal, pass }: PlayedCapture): Player {
-  const { config, engine, ledger } = parts;
+function forward(parts: PathParts, capture: PlayedCapture): Player {
+  const { config, ledger } = parts;
+  const { isLocal, pass } = capture;
   const { host, rings, gros, qdisc, innerMtu, release } = buildForwardPath(parts);
   const { memory } = host.skbs;
   const arrivals = new Arrivals(ledger, memory, {
@@ -74,14 +77,9 @@ function forward(parts: PathParts, { reader, name, isLocal, pass }: PlayedCaptur
     recutMtu: config.oversize === "mss" ? innerMtu : null,
     pass,
   });
-  const entrance = new NicEntrance(
-    { ledger, memory, rings, gate: host.gate, firstCpu: host.cpus.all[0]!.index },
-    arrivals,
-  );
-  const options = { clock: clockOf(config), waitsForRoom: false, captureName: name };
   return {
     host,
-    traffic: new Traffic(reader, engine, arrivals, entrance, options),
+    traffic: trafficOfNic(host, rings, arrivals, parts, capture),
     arrivals,
     heldPackets: () => gros.reduce((sum, gro) => sum + gro.heldPackets, 0) + rings.length + qdisc.length,
     queuedPackets: () => qdisc.length,
@@ -137,8 +135,9 @@ function hostToHost(parts: PathParts, capture: PlayedCapture): Player {
 }
 
 /** The end of the tunnel: ESP frames arrive at NIC 0, captured or sealed before. */
-function receive(parts: PathParts, { reader, name, isLocal, hasEsp = false, pass }: PlayedCapture): Player {
-  const { config, engine, ledger, sa, aead, opener = null } = parts;
+function receive(parts: PathParts, capture: PlayedCapture): Player {
+  const { config, ledger, sa, aead, opener = null } = parts;
+  const { name, isLocal, hasEsp = false, pass } = capture;
   const { host, rings, heldPackets, queuedPackets, release } = buildReceivePath(parts);
   const { memory } = host.skbs;
   const arrivals = new EspArrivals(ledger, memory, {
@@ -155,17 +154,25 @@ function receive(parts: PathParts, { reader, name, isLocal, hasEsp = false, pass
     pass,
     captureName: name,
   });
-  const entrance = new NicEntrance(
-    { ledger, memory, rings, gate: host.gate, firstCpu: host.cpus.all[0]!.index },
-    arrivals,
-  );
-  const options = { clock: clockOf(config), waitsForRoom: false, captureName: name };
   return {
     host,
-    traffic: new Traffic(reader, engine, arrivals, entrance, options),
+    traffic: trafficOfNic(host, rings, arrivals, parts, capture),
     arrivals,
     heldPackets,
     queuedPackets,
     release,
   };
+}
+
+/** The capture comes in through the RX rings of `host`, as `arrivals` has it arrive. */
+function trafficOfNic(
+  host: Host,
+  rings: RxRings,
+  arrivals: Arrivals | EspArrivals,
+  { config, engine, ledger }: PathParts,
+  { reader, name }: PlayedCapture,
+): Traffic<RxFrame> {
+  const ports = { ledger, memory: host.skbs.memory, rings, gate: host.gate, firstCpu: host.cpus.all[0]!.index };
+  const options = { clock: clockOf(config), waitsForRoom: false, captureName: name };
+  return new Traffic(reader, engine, arrivals, new NicEntrance(ports, arrivals), options);
 }
