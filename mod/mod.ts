@@ -50,13 +50,21 @@ export { type AddressPattern, type SaEntry, SaFileError, type SpiPattern } from 
 export { parseSaFile } from "./esp/sa_file.ts";
 export type { AesBits, CipherName, CipherSuite } from "./esp/suites.ts";
 export type { TunnelHeaderOptions } from "./esp/tunnel_header.ts";
+export { FIT_ROW_COLUMNS, FITTED_COLUMNS, type FittedCoefficient, fittedCoefficients } from "./fit/columns.ts";
+export { FitError } from "./fit/errors.ts";
+export { type Fit, FIT_ROLES, fitProfile, type FitRequest, type FitRow, type PredictedRow } from "./fit/fit.ts";
+export { type ProfileTexts, renderFittedProfile } from "./fit/fitted_profile.ts";
+export { labelOf, parseTie, type Tie } from "./fit/labels.ts";
+export type { CpuOf, Figures } from "./fit/play.ts";
+export { parseRows, type WrittenRow } from "./fit/rows.ts";
+export type { Unknown } from "./fit/unknowns.ts";
 export type { Histogram } from "./ledger/histogram.ts";
 export * from "./cost/profile.ts";
 export { profileJsonSchema, type ProfileSchema } from "./cost/profile_schema.ts";
 export { PROFILES } from "./cost/profiles.ts";
 export { EventBlock, type Fold, Ledger, type Price, type Subject } from "./ledger/ledger.ts";
 export * from "./ledger/schema.ts";
-export { type Selection, type Sums, Tally } from "./ledger/tally.ts";
+export { type Selection, type Sums, Tally, type WorkCell } from "./ledger/tally.ts";
 export { Delivery } from "./ledger/delivery.ts";
 export { type Outcome, PacketRecord } from "./ledger/packets.ts";
 export {
@@ -79,11 +87,13 @@ export {
   UnplayableError,
 } from "./replay/run.ts";
 export { type ArrivedEsp, type OpenedEsp, SaCounts, SaStatistics } from "./replay/sa_statistics.ts";
+export { alikeRuns } from "./report/alike.ts";
 export * from "./report/columns.ts";
 export { COPIES_COLUMNS, type CopyRow, copyRows } from "./report/copies.ts";
 export { explanationJson, renderExplanation } from "./report/explanation.ts";
+export { type GoodputRange, goodputRange } from "./report/goodput_range.ts";
 export { renderRunJson } from "./report/run_json.ts";
-export { type NumberedRun, SUMMARY_COLUMNS, TABLE_COLUMNS } from "./report/summary.ts";
+export { ALIKE_MARK, type NumberedRun, SUMMARY_COLUMNS, TABLE_COLUMNS } from "./report/summary.ts";
 export type { BufferProbe } from "./stages/host.ts";
 export { RecordingError } from "./validate/errors.ts";
 export type { RecordingFolder } from "./validate/recording.ts";

@@ -25,7 +25,8 @@ export const compareCommand: Command = {
   summary: "Replay captures through several configurations, one row each.",
   doc: "Replays captures through several configurations and prints one row of summary.csv for each.\n" +
     "-o writes DIR/summary.csv, and the other traces of each configuration into DIR/CONFIG (of several captures into\n" +
-    "DIR/NUMBER-NAME/CONFIG).",
+    "DIR/NUMBER-NAME/CONFIG). Column alike names the configurations that a row cannot be told apart from: within the\n" +
+    "ranges of the profile's costs, either goodput may be the higher. A table marks them with ~.",
   flags: [
     {
       name: "config",

@@ -11,6 +11,7 @@ import { CaptureError } from "../capture/mod.ts";
 import { ConfigError } from "../config/errors.ts";
 import { ProfileError } from "../cost/profile.ts";
 import { SaFileError } from "../esp/sa_entry.ts";
+import { FitError } from "../fit/errors.ts";
 import { PacketNumberError } from "../replay/explain.ts";
 import { UnplayableError } from "../replay/run.ts";
 
@@ -36,7 +37,9 @@ export class ClosedPipe extends Error {
 export function exitCodeOf(error: unknown): number | undefined {
   if (error instanceof ClosedPipe) return EXIT.ok;
   if (error instanceof UsageError || error instanceof ConfigError || error instanceof ProfileError) return EXIT.usage;
-  if (error instanceof PacketNumberError || error instanceof SaFileError) return EXIT.usage;
+  if (error instanceof PacketNumberError || error instanceof SaFileError || error instanceof FitError) {
+    return EXIT.usage;
+  }
   if (error instanceof CaptureError || error instanceof UnplayableError) return EXIT.input;
   if (error instanceof OutputError) return EXIT.output;
   return undefined;

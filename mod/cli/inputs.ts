@@ -9,7 +9,7 @@ import { ConfigError } from "../config/errors.ts";
 import { PLANNED_PRESETS, PRESETS } from "../config/presets.ts";
 import { resolveConfig, type ResolvedConfig } from "../config/resolve.ts";
 import { parseProfile, type Profile, ProfileError, withBase } from "../cost/profile.ts";
-import { PROFILES } from "../cost/profiles.ts";
+import { BASES, PROFILES } from "../cost/profiles.ts";
 import { nearest } from "../config/nearest.ts";
 import type { CaptureInput, OpenInput } from "../replay/run.ts";
 import { systemReason, UsageError } from "./errors.ts";
@@ -117,21 +117,31 @@ async function readConfigText(path: string): Promise<string> {
 
 /** The cost profile of a configuration: shipped, or a file. */
 export async function profileFrom(resolved: ResolvedConfig): Promise<Profile> {
+  return (await profileWithBaseFrom(resolved)).profile;
+}
+
+/** A profile, complete, and the shipped one that a profile made of it may name as base; undefined where there is none. */
+export async function profileWithBaseFrom(
+  resolved: ResolvedConfig,
+): Promise<{ profile: Profile; base: Profile | undefined }> {
   const { profile } = resolved.config;
   const shipped = PROFILES.get(profile);
-  if (shipped !== undefined) return shipped;
+  if (shipped !== undefined) return { profile: shipped, base: PROFILES.get(BASES.get(profile) ?? profile) };
   if (!profile.includes("/") && !profile.endsWith(".json")) {
     const near = nearest(profile, [...PROFILES.keys()]) ?? [...PROFILES.keys()].join(", ");
     throw new ConfigError(
       `Cannot use profile ${profile}: there is no such profile, the nearest is ${near}; a file ends in .json`,
     );
   }
-  let text: string;
-  try {
-    text = await Deno.readTextFile(profile);
-  } catch (error) {
-    throw new ProfileError(`Cannot use profile ${profile}: ${systemReason(error)}`);
-  }
   const name = baseName(profile);
-  return withBase(parseProfile(text, name), PROFILES, name);
+  const written = parseProfile(await readProfileText(profile), name);
+  return { profile: withBase(written, PROFILES, name), base: PROFILES.get(written.base ?? "") };
+}
+
+async function readProfileText(path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    throw new ProfileError(`Cannot use profile ${path}: ${systemReason(error)}`);
+  }
 }

@@ -6,6 +6,8 @@
 
 import { nearest } from "../config/nearest.ts";
 import { VERSION } from "../version.ts";
+import { benchCommand } from "./bench_command.ts";
+import { calibrateCommand } from "./calibrate_command.ts";
 import { type Command, parseArguments, renderHelp } from "./command.ts";
 import { compareCommand } from "./compare_command.ts";
 import { configsCommand } from "./configs_command.ts";
@@ -25,9 +27,11 @@ const COMMANDS: readonly Command[] = [
   explainCommand,
   configsCommand,
   validateCommand,
+  benchCommand,
+  calibrateCommand,
 ];
 /** The verbs of the design that are refused for now. */
-const PLANNED_VERBS = ["sweep", "bench", "calibrate", "generate"];
+const PLANNED_VERBS = ["sweep", "generate"];
 
 /** Runs one command line and returns its exit code. Nothing is thrown: what went wrong is said on stderr in one line. */
 export async function main(args: readonly string[]): Promise<number> {

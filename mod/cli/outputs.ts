@@ -63,7 +63,8 @@ export function writeFiles(files: ReadonlyMap<string, string>): void {
   for (const file of written) file.commit();
 }
 
-function makeFolderOf(path: string): void {
+/** Makes the folder that a file is to be in, where it is not there. */
+export function makeFolderOf(path: string): void {
   const folder = path.replace(/\/?[^/]*$/, "");
   if (folder !== "") makeFolder(folder);
 }

@@ -58,3 +58,29 @@ class ProgressLine {
     writeAll(Deno.stderr, new TextEncoder().encode(text));
   }
 }
+
+/**
+ * Shows steps of work that is not reading, and lets the program attend to signals between them; `clear()` when all are done.
+ */
+export class StepProgress {
+  readonly #isShown: boolean;
+
+  constructor(readonly label: string, isQuiet: boolean) {
+    this.#isShown = !isQuiet && Deno.stderr.isTerminal();
+  }
+
+  /** `done` of `steps` steps are done. */
+  async show(done: number, steps: number): Promise<void> {
+    if (this.#isShown) this.#write(`\r${this.label}: ${Math.floor(100 * done / steps)} %`);
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+
+  /** Takes the line away. */
+  clear(): void {
+    if (this.#isShown) this.#write("\r\x1b[K");
+  }
+
+  #write(text: string): void {
+    writeAll(Deno.stderr, new TextEncoder().encode(text));
+  }
+}

@@ -5,10 +5,10 @@
  */
 
 import { saTable } from "../esp/sa_table.ts";
-import { type SecurityAssociation, testSecurityAssociation } from "../esp/sa.ts";
+import type { SecurityAssociation } from "../esp/sa.ts";
 import { outboundAssociation } from "../esp/sa_directory.ts";
 import type { Config } from "../config/schema.ts";
-import { type CaptureInput, reverseAssociation, timesOpened } from "../replay/run.ts";
+import { type CaptureInput, reverseAssociation, testAssociation, timesOpened } from "../replay/run.ts";
 import type { Arguments, Command } from "./command.ts";
 import { UsageError } from "./errors.ts";
 import { captureInputs, configFrom, profileFrom } from "./inputs.ts";
@@ -66,7 +66,7 @@ async function runReplay(args: Arguments): Promise<number> {
     folder: inputs.length === 1 ? "" : `${i + 1}-${input.name}`,
   }));
   const pcapPath = args.one("write-pcap");
-  if (pcapPath !== undefined) refusePcap(pcapPath, inputs, resolved.config.engine, args);
+  if (pcapPath !== undefined) refusePcap(pcapPath, inputs, resolved.config, args);
   const frames = pcapPath === undefined ? undefined : frameOutput(pcapPath);
   const saPath = args.one("write-sa");
   const table = saPath === undefined ? "" : saTable(sealingAssociations(resolved.config, associations));
@@ -80,13 +80,14 @@ async function runReplay(args: Arguments): Promise<number> {
 
 /** What `--write-sa` writes: the SAs that this run seals under. */
 function sealingAssociations(config: Config, file: AssociationFile | undefined): SecurityAssociation[] {
-  if (file !== undefined) return [outboundAssociation(file.entries, config.seed, config.mode)];
-  const reverse = reverseAssociation(config);
-  return [testSecurityAssociation(config), ...reverse === undefined ? [] : [reverse]];
+  const { mode, seed } = config;
+  if (mode === "none") throw new UsageError("Cannot use --write-sa with mode=none: without IPsec there is no SA");
+  if (file !== undefined) return [outboundAssociation(file.entries, seed, mode)];
+  return [testAssociation(config), reverseAssociation(config)].filter((sa) => sa !== undefined);
 }
 
-function refusePcap(path: string, inputs: readonly CaptureInput[], engine: string, args: Arguments): void {
-  if (engine === "skip") {
+function refusePcap(path: string, inputs: readonly CaptureInput[], config: Config, args: Arguments): void {
+  if (config.engine === "skip" && config.mode !== "none") {
     throw new UsageError("Cannot use --write-pcap with engine=skip: its packets are not encrypted (use auto or noble)");
   }
   if (inputs.length > 1) {

@@ -10,10 +10,11 @@ import type { Profile } from "../cost/profile.ts";
 import type { SaEntry } from "../esp/sa_entry.ts";
 import type { FrameWriter } from "../replay/frame_sink.ts";
 import { type CaptureInput, replay, type Run } from "../replay/run.ts";
+import { alikeRuns } from "../report/alike.ts";
 import { type CsvStyle, renderCsv } from "../report/columns.ts";
 import { COPIES_COLUMNS, copyRows } from "../report/copies.ts";
 import { renderRunJson } from "../report/run_json.ts";
-import { type NumberedRun, SUMMARY_COLUMNS, TABLE_COLUMNS } from "../report/summary.ts";
+import { ALIKE_MARK, type NumberedRun, SUMMARY_COLUMNS, TABLE_COLUMNS } from "../report/summary.ts";
 import type { Arguments, Flag } from "./command.ts";
 import { columnsFrom, CSV_FLAGS, csvStyleFrom } from "./csv_flags.ts";
 import { EXIT } from "./errors.ts";
@@ -62,6 +63,8 @@ export interface JobOptions {
   readonly quiet: boolean;
   /** Renders the rows that are printed; `withCapture` when a table has to say which capture a row is of. */
   print(rows: readonly NumberedRun[], withCapture: boolean): string;
+  /** Whether what is printed is for people, who see marks (`ALIKE_MARK`) where programs see names. */
+  readonly hasMarks: boolean;
 }
 
 /** Reads the flags of `JOB_FLAGS`. */
@@ -78,9 +81,11 @@ export function jobOptionsFrom(verb: string, args: Arguments): JobOptions {
     check: args.has("check"),
     quiet: args.has("quiet"),
     print(rows, withCapture) {
-      const short = withCapture ? [SUMMARY_COLUMNS[1]!, ...TABLE_COLUMNS] : TABLE_COLUMNS;
+      const marks = rows.some(isAlikeAnother) ? [ALIKE_MARK] : [];
+      const short = [...withCapture ? [SUMMARY_COLUMNS[1]!] : [], ...TABLE_COLUMNS, ...marks];
       return render(format, columns ?? SUMMARY_COLUMNS, columns ?? short, rows, style);
     },
+    hasMarks: columns === undefined && (format === "table" || format === "md"),
   };
 }
 
@@ -91,23 +96,35 @@ export async function runJobs(
   more: { frames?: FrameWriter; files?: ReadonlyMap<string, string> } = {},
 ): Promise<NumberedRun[]> {
   const files = new Map(more.files);
-  const runs: NumberedRun[] = [];
+  const done: NumberedRun[] = [];
   for (const job of jobs) {
     const folder = options.out === undefined ? undefined : `${options.out}${job.folder === "" ? "" : `/${job.folder}`}`;
     const { config } = job.resolved;
     const traces = folder === undefined ? null : new RunTraces(folder, options.traces, options.style, config);
     const run = await runJob(job, options, traces, more.frames);
-    runs.push({ number: runs.length + 1, run });
+    done.push({ number: done.length + 1, run });
     if (folder === undefined) continue;
     traces?.finish(run, files);
     files.set(`${folder}/copies.csv`, renderCsv(COPIES_COLUMNS, copyRows(run.tally), options.style));
     files.set(`${folder}/run.json`, renderRunJson(run));
   }
+  const runs = withAlike(jobs, done);
   if (options.out !== undefined) {
     files.set(`${options.out}/summary.csv`, renderCsv(SUMMARY_COLUMNS, runs, options.style));
   }
   writeFiles(files);
   return runs;
+}
+
+/** Each run, with the names of the configurations over the same capture that it is like. */
+function withAlike(jobs: readonly Job[], runs: readonly NumberedRun[]): NumberedRun[] {
+  const names: string[][] = runs.map(() => []);
+  for (const numbers of Map.groupBy(runs.keys(), (i) => jobs[i]!.input).values()) {
+    alikeRuns(numbers.map((i) => runs[i]!.run)).forEach((others, k) => {
+      names[numbers[k]!] = others.map((other) => runs[numbers[other]!]!.run.resolved.name);
+    });
+  }
+  return runs.map((run, i) => ({ ...run, alike: names[i]! }));
 }
 
 function runJob(job: Job, options: JobOptions, traces: RunTraces | null, frames?: FrameWriter): Promise<Run> {
@@ -132,12 +149,22 @@ export function concludeJobs(
   stdoutTaken = false,
 ): number {
   if (!options.quiet) sayWarnings(jobs, runs);
+  if (!options.quiet && !stdoutTaken && options.hasMarks && runs.some(isAlikeAnother)) say(ALIKE_NOTE);
   const captures = new Set(jobs.map(({ input }) => input)).size;
   if (!stdoutTaken) writeOut(options.print(runs, captures > 1));
   runs.forEach(({ run }, i) => {
     for (const failure of run.failures) say(`tailbits: Check failed: ${jobs[i]!.label}: ${failure}`);
   });
   return runs.every(({ run }) => run.failures.length === 0) ? EXIT.ok : EXIT.checkFailed;
+}
+
+/** What the marks of a table mean. */
+const ALIKE_NOTE =
+  "tailbits: Note: ~ in column alike names a configuration whose goodput cannot be told from that of the row: " +
+  "within the ranges of the costs either may be the faster";
+
+function isAlikeAnother({ alike = [] }: NumberedRun): boolean {
+  return alike.length > 0;
 }
 
 /** Each sentence once; who it concerns is named when it is not everybody. */

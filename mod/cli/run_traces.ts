@@ -18,6 +18,7 @@ import { SA_COLUMNS } from "../report/sas.ts";
 import { SaStatistics } from "../replay/sa_statistics.ts";
 import type { Config } from "../config/schema.ts";
 import { nearest } from "../config/nearest.ts";
+import { readerCpusOf } from "../config/reader_cpus.ts";
 import { UsageError } from "./errors.ts";
 import { makeFolder, OutputFile } from "./outputs.ts";
 
@@ -57,7 +58,8 @@ export class RunTraces {
   constructor(readonly folder: string, traces: readonly TraceName[], readonly style: CsvStyle, config: Config) {
     const { interval_us, net_cpus, crypto_cpus } = config;
     const intervalUs = interval_us === "auto" ? undefined : Number(interval_us);
-    this.#series = new Series(intervalUs, { netCpus: net_cpus, cryptoCpus: crypto_cpus });
+    const roles = { netCpus: net_cpus, cryptoCpus: crypto_cpus, readerCpus: readerCpusOf(config) };
+    this.#series = new Series(intervalUs, roles);
     this.folds.push(this.#series);
     this.statistics = traces.includes("sas") ? new SaStatistics() : null;
     if (traces.length > 0) makeFolder(folder);

@@ -48,6 +48,9 @@ export function withAssociations(resolved: ResolvedConfig, file: AssociationFile
   if (resolved.config.path === "host-to-host") {
     throw new UsageError("Cannot use --sa with path=host-to-host: its two SAs are test SAs");
   }
+  if (resolved.config.mode === "none") {
+    throw new UsageError("Cannot use --sa with mode=none: without IPsec nothing is sealed or opened");
+  }
   const { cipher, mode, esn, encapsulation, source } = file.entries[0]!;
   const decided: Partial<ResolvedConfig["config"]> = {
     ...(isCipherName(cipher) ? { cipher } : {}),

@@ -50,7 +50,15 @@ export async function tailbitsProcess(args: readonly string[], how: How = {}): P
 }
 
 /** Runs a command line in this process: what `cli.ts` does but for its exit, with pipes for a terminal. */
-export async function tailbits(args: readonly string[], { stdin }: Pick<How, "stdin"> = {}): Promise<Outcome> {
+export function tailbits(args: readonly string[], how: Pick<How, "stdin"> = {}): Promise<Outcome> {
+  return caughtOutput(() => main(args), how);
+}
+
+/** What `run` writes to the terminal, and the exit code that it returns. */
+export async function caughtOutput(
+  run: () => Promise<number>,
+  { stdin }: Pick<How, "stdin"> = {},
+): Promise<Outcome> {
   const out = new Caught();
   const err = new Caught();
   const rest = new Rest(stdin ?? new Uint8Array(0));
@@ -63,7 +71,7 @@ export async function tailbits(args: readonly string[], { stdin }: Pick<How, "st
   ];
   try {
     Deno.chdir(ROOT);
-    const code = await main(args);
+    const code = await run();
     return { code, stdout: textOf(out.chunks), stderr: textOf(err.chunks) };
   } finally {
     Deno.chdir(before);

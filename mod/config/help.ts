@@ -6,7 +6,7 @@
  * @module
  */
 
-import { idleConditions, type KeyDefinition, valuesShown } from "./kinds.ts";
+import { conditionValues, idleConditions, type KeyDefinition, valuesShown } from "./kinds.ts";
 import { PLANNED_KEYS } from "./planned_keys.ts";
 import { DEFAULT_PRESET, PLANNED_PRESETS, PRESETS } from "./presets.ts";
 import type { ResolvedConfig } from "./resolve.ts";
@@ -64,7 +64,9 @@ export function keyRows(): KeyRow[] {
       default: String(definition.default),
       unit: definition.unit ?? "",
       paths: definition.paths,
-      idle_when: idleConditions(definition).map((condition) => assignments(condition).join(" and ")),
+      idle_when: idleConditions(definition).map((condition) => {
+        return conditionValues(condition).map(([other, values]) => `${other}=${values.join("|")}`).join(" and ");
+      }),
       doc: definition.doc,
       question: definition.question ?? "",
       planned: definition.kind === "choice" ? definition.planned ?? [] : [],

@@ -20,7 +20,7 @@ Deno.test("keyRows() gives values, range, default, unit, paths and what makes a 
     default: "inplace",
     unit: "",
     paths: ["forward", "send", "host-to-host"],
-    idle_when: ["tx_tail=linearize"],
+    idle_when: ["tx_tail=linearize", "mode=none"],
     doc: definitionOf("tx_dst").doc,
     question: definitionOf("tx_dst").question ?? "",
     planned: [],
@@ -36,7 +36,8 @@ Deno.test("renderKeys() shows a key with what it takes, why, where it acts and w
       "Not built yet: 3des-cbc-<hmac>",
       "rx_ring=1..4096 descriptors (default 128)",
       "Slides: RX: only linearize if the buffer is not writable.",
-      "Acts on: forward, send, host-to-host; idle with tx_tail=linearize.",
+      "Acts on: forward, send, host-to-host; idle with tx_tail=linearize, or mode=none.",
+      "idle with path=receive and then=socket, or path=forward|send|host-to-host and offload=none and mode=tunnel|transport.",
       ...KEY_NAMES,
       ...Object.keys(PLANNED_KEYS),
     ]

@@ -7,7 +7,7 @@
  */
 
 import { orList } from "./errors.ts";
-import { idleConditions, type Path } from "./kinds.ts";
+import { conditionValues, idleConditions, type Path } from "./kinds.ts";
 import { type Config, definitionOf, KEY_NAMES, type KeyName } from "./schema.ts";
 
 /** Returns why `key` changes nothing in `config` played on `path`, in words; undefined if it acts. */
@@ -17,10 +17,10 @@ export function whyIdle(key: KeyName, config: Config, path: Path): string | unde
   if (!paths.includes(path)) return `it acts on path ${orList(paths)}, not on ${path}`;
   const values: Readonly<Record<string, string | number>> = { ...config, path };
   const holds = idleConditions(definition).find((condition) => {
-    return Object.entries(condition).every(([other, value]) => values[other] === value);
+    return conditionValues(condition).every(([other, those]) => those.includes(values[other]!));
   });
   if (holds === undefined) return undefined;
-  return `it is idle with ${Object.entries(holds).map(([other, value]) => `${other}=${value}`).join(" and ")}`;
+  return `it is idle with ${Object.keys(holds).map((other) => `${other}=${values[other]}`).join(" and ")}`;
 }
 
 /**

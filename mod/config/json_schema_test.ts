@@ -54,11 +54,15 @@ function legalValue(definition: KeyDefinition): fc.Arbitrary<Setting> {
 }
 
 /** Whether the rules about offload let a configuration have it. */
-function mayOffload({ path, offload, crypto, encap, cipher, gro, esp_gro }: Config): boolean {
+function mayOffload({ path, offload, crypto, encap, cipher, gro, esp_gro, mode }: Config): boolean {
+  if (mode === "none") return false;
   const isReceived = path === "receive" || path === "host-to-host";
   if (offload === "crypto" && isReceived && (gro === "off" || esp_gro === "off")) return false;
   return crypto === "cpu" && encap === "none" && (cipher === "aes-gcm-128" || cipher === "aes-gcm-256");
 }
+
+/** What goes with mode=none. */
+const PLAIN = { crypto: "cpu", async: "inline", busy: "requeue", encap: "none" } as const;
 
 /** A legal configuration: a legal value for every key, and the refused combinations put right. */
 const legalConfig: fc.Arbitrary<Config> = fc
@@ -85,6 +89,7 @@ const legalConfig: fc.Arbitrary<Config> = fc
   )
   .map((config) => ({ ...config, callback_cpu: Math.min(config.callback_cpu, config.net_cpus - 1) }))
   .map((config) => config.mode === "transport" ? { ...config, then: "socket" as const } : config)
+  .map((config) => config.mode === "none" ? { ...config, ...PLAIN } : config)
   .map((config) => mayOffload(config) ? config : { ...config, offload: "none" as const });
 
 const SCHEMA = configJsonSchema();

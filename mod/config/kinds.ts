@@ -19,13 +19,20 @@ export type Path = (typeof PATHS)[number];
 /** What a key may be set to. */
 export type Setting = string | number;
 
-/** Values of other keys, `path` among them. */
-export type IdleCondition = Readonly<Record<string, Setting>>;
+/** Values of other keys, `path` among them; of several, one must be there. */
+export type IdleCondition = Readonly<Record<string, Setting | readonly Setting[]>>;
 
 /** The conditions under one of which a key is idle; none if it acts wherever its paths say. */
 export function idleConditions({ idleWhen }: KeyFacts): readonly IdleCondition[] {
   if (idleWhen === undefined) return [];
   return Array.isArray(idleWhen) ? idleWhen : [idleWhen as IdleCondition];
+}
+
+/** The values that `condition` has for each key that it names. */
+export function conditionValues(
+  condition: IdleCondition,
+): readonly (readonly [key: string, values: readonly Setting[]])[] {
+  return Object.entries(condition).map(([key, values]) => [key, [values].flat() as readonly Setting[]] as const);
 }
 
 /** What the table says about every key, whatever its kind. */

@@ -7,7 +7,8 @@
  */
 
 import { ConfigError } from "./errors.ts";
-import type { Config } from "./schema.ts";
+import { whyIdle } from "./idle.ts";
+import type { Config, KeyName } from "./schema.ts";
 
 /** A combination of values and what is to be said of it. */
 interface Rule {
@@ -29,7 +30,21 @@ const NOT_ASKED = "what the NIC encrypts is not the engine's; add crypto=cpu wit
 const NEEDS_HANDLER =
   "packets that the NIC has decrypted are known to the GRO handler of ESP alone; add gro=on with esp_gro=on, or offload=none";
 
+const NO_IPSEC: Partial<Config> = { mode: "none" };
+const NOTHING_TO_ENCRYPT = "without IPsec nothing is encrypted; add crypto=cpu with async=inline, or mode=tunnel";
+
 const REFUSED: readonly Rule[] = [
+  ...(["crypto", "packet"] as const).map((offload) => {
+    const reason = "without IPsec there is nothing for a NIC to encrypt; add offload=none, or mode=tunnel";
+    return { when: { mode: "none", offload }, reason } as const;
+  }),
+  ...(["cryptd", "pcrypt", "accel"] as const).map((crypto) => {
+    return { when: { mode: "none", crypto }, reason: NOTHING_TO_ENCRYPT } as const;
+  }),
+  {
+    when: { mode: "none", encap: "udp" },
+    reason: "without IPsec there is no ESP to put into UDP; add encap=none, or mode=tunnel",
+  },
   ...(["crypto", "packet"] as const).flatMap((offload) => [
     ...(["cryptd", "pcrypt", "accel"] as const).map((crypto) => {
       return { when: { offload, crypto }, reason: NOT_ASKED } as const;
@@ -78,14 +93,17 @@ const REFUSED: readonly Rule[] = [
   { when: { async: "crypto-qdisc", busy: "softirq-queue" }, reason: OWN_QUEUE },
   {
     when: { path: "send", socket_gso: "on", gso: "off" },
+    unless: NO_IPSEC,
     reason: "what a socket with GSO sends must be cut before ESP; add gso=xfrm or gso=l2, or socket_gso=off",
   },
   {
     when: { path: "host-to-host", socket_gso: "on", gso: "off" },
+    unless: NO_IPSEC,
     reason: "what a socket with GSO sends must be cut before ESP; add gso=xfrm or gso=l2, or socket_gso=off",
   },
   {
     when: { path: "forward", gro: "on", gso: "off" },
+    unless: NO_IPSEC,
     reason: "a received buffer that GRO merged must be cut again before ESP; add gso=xfrm or gso=l2, or gro=off",
   },
   {
@@ -107,16 +125,21 @@ const COUNTERFACTUAL: readonly Rule[] = [
   { when: { era: "4.4", tx_tail: "fragment" }, unless: LATER_4_X, reason: "Linux adds a tail fragment since 4.11" },
   { when: { era: "4.4", esp_gro: "on" }, unless: LATER_4_X, reason: "Linux has a GRO handler for ESP since 4.11" },
   { when: { era: "4.4", gso: "l2" }, unless: LATER_4_X, reason: "Linux segments at layer 2 in software since 4.16" },
-  {
-    when: { era: "4.4", path: "send", socket_gso: "on" },
-    unless: LATER_4_X,
-    reason: "Linux leaves GSO to sockets over IPsec since 4.14",
-  },
-  {
-    when: { era: "4.4", path: "host-to-host", socket_gso: "on" },
-    unless: LATER_4_X,
-    reason: "Linux leaves GSO to sockets over IPsec since 4.14",
-  },
+  ...(["send", "host-to-host"] as const).flatMap((path): readonly Rule[] => [
+    ...(["transport", "tunnel"] as const).map((mode) => ({
+      when: { era: "4.4", path, mode, socket_gso: "on" } as const,
+      unless: LATER_4_X,
+      reason: "Linux leaves GSO to sockets over IPsec since 4.14",
+    })),
+    {
+      when: { era: "4.4", path, mode: "none", socket_gso: "on", nic_sg: "off" },
+      reason: "Linux leaves GSO to sockets in front of a device that does not gather since 4.17",
+    },
+    {
+      when: { era: "6.1", path, mode: "none", socket_gso: "off" },
+      reason: "Linux has GSO on in every TCP socket since 4.17",
+    },
+  ]),
   { when: { era: "6.1", rx_cow: "always" }, reason: "Linux linearizes every received skb before 4.11 only" },
   { when: { era: "6.1", tx_tail: "linearize" }, reason: "Linux linearizes every sent skb before 4.11 only" },
   {
@@ -154,6 +177,16 @@ function holds(when: Partial<Config>, config: Config): boolean {
   return Object.entries(when).every(([key, value]) => config[key as keyof Config] === value);
 }
 
+function applies({ when, unless }: Rule, config: Config): boolean {
+  return holds(when, config) && (unless === undefined || !holds(unless, config));
+}
+
+/** Without IPsec nobody asks for the rules of keys that decide about ESP. */
+function concerns({ when }: Rule, config: Config): boolean {
+  if (config.mode !== "none") return true;
+  return Object.keys(when).every((key) => whyIdle(key as KeyName, config, config.path) === undefined);
+}
+
 function inWords(when: Partial<Config>): string {
   return Object.entries(when).map(([key, value]) => `${key}=${value}`).join(" with ");
 }
@@ -184,16 +217,13 @@ export function checkCombination(config: Config): void {
         `NICs encrypt with ${OFFLOADED_CIPHERS.join(" and ")} only, ICV of 16 bytes; add one of these, or offload=none`,
     );
   }
-  const rule = REFUSED.find(({ when }) => holds(when, config));
+  const rule = REFUSED.find((each) => applies(each, config));
   if (rule !== undefined) throw new ConfigError(`Cannot combine ${inWords(rule.when)}: ${rule.reason}`);
 }
 
 /** Returns why no kernel ever had this combination, one sentence part per reason; empty if one had. */
 export function counterfactuals(config: Config): readonly string[] {
-  const applies = ({ when, unless }: Rule): boolean => {
-    return holds(when, config) && (unless === undefined || !holds(unless, config));
-  };
-  return COUNTERFACTUAL.filter(applies).map(({ when, reason }) => {
+  return COUNTERFACTUAL.filter((rule) => applies(rule, config) && concerns(rule, config)).map(({ when, reason }) => {
     return `${inWords(when)}: ${reason}`;
   });
 }

@@ -24,12 +24,16 @@ const PATHS_WITH_ESP_INPUT = ["receive", "host-to-host"] as const satisfies read
 /** A receiver whose packets end in sockets sends none. */
 const SOCKETS_TAKE_IT = { path: "receive", then: "socket" } as const;
 
+/** Without IPsec there is nothing to encrypt, to encapsulate, or to open. */
+const NO_IPSEC = { mode: "none" } as const satisfies IdleCondition;
+
+/** Under IPsec of either mode. */
+const IPSEC = { mode: ["tunnel", "transport"] } as const satisfies IdleCondition;
+
 /** Where no NIC has to do with ESP that is sent: a receiver's sockets, and the others without offload. */
 const NO_OFFLOAD = [
   SOCKETS_TAKE_IT,
-  { path: "forward", offload: "none" },
-  { path: "send", offload: "none" },
-  { path: "host-to-host", offload: "none" },
+  { path: PATHS_WITH_TX, offload: "none", ...IPSEC },
 ] as const satisfies readonly IdleCondition[];
 
 const PCRYPT_IS_NOT_USED = [{ crypto: "cpu" }, { crypto: "cryptd" }, { crypto: "accel" }] as const;
@@ -44,6 +48,7 @@ export const KEYS = {
     values: ["always", "if-shared"],
     default: "always",
     paths: PATHS_WITH_ESP_INPUT,
+    idleWhen: NO_IPSEC,
     doc: "When ESP input makes a received skb linear and private (skb_cow_data) before it decrypts.",
     question: "RX: only linearize if the buffer is not writable.",
   },
@@ -52,6 +57,7 @@ export const KEYS = {
     values: ["linearize", "fragment"],
     default: "linearize",
     paths: PATHS_WITH_TX,
+    idleWhen: NO_IPSEC,
     doc:
       "Where ESP output puts trailer and ICV: behind the data of a linearized skb, or in tailroom or a page fragment, " +
       "where a cloned skb (local TCP) is linearized all the same.",
@@ -62,7 +68,7 @@ export const KEYS = {
     values: ["inplace", "new-page"],
     default: "inplace",
     paths: PATHS_WITH_TX,
-    idleWhen: { tx_tail: "linearize" },
+    idleWhen: [{ tx_tail: "linearize" }, NO_IPSEC],
     doc: "Where an skb with a tail fragment is encrypted: in its own pages (the ideal), or into new pages after a " +
       "null-cipher copy (as merged); acts with tx_tail=fragment only.",
     question: "TX: does a page fragment with the tail bits avoid the copy?",
@@ -72,6 +78,7 @@ export const KEYS = {
     values: ["native", "single"],
     default: "native",
     paths: EVERY_PATH,
+    idleWhen: NO_IPSEC,
     doc:
       "How AES-GCM takes a request of several scatterlist entries: entry by entry (native, Linux 5.0), or through a " +
       "linear bounce buffer (single, AES-NI up to 4.16).",
@@ -102,7 +109,7 @@ export const KEYS = {
     values: ["none", "4096"],
     default: "none",
     paths: PATHS_WITH_TX,
-    idleWhen: { tx_tail: "linearize" },
+    idleWhen: [{ tx_tail: "linearize" }, NO_IPSEC],
     doc:
       "Bytes of paged data and trailer above which ESP output linearizes all the same (4096 is the rule of 6.1.192).",
   },
@@ -112,7 +119,7 @@ export const KEYS = {
     maximum: 3,
     default: 3,
     paths: PATHS_WITH_TX,
-    idleWhen: { path: "forward", tx_tail: "linearize" },
+    idleWhen: [{ path: "forward", tx_tail: "linearize" }, { path: "forward", ...NO_IPSEC }],
     doc: "Order of the pages that TCP gathers into and ESP takes trailers from: 3 is 32 KiB.",
     question: "TCP tries to use high-order pages (32K), so there are not more than 3-4 page fragments per buffer.",
   },
@@ -121,6 +128,7 @@ export const KEYS = {
     values: ["order0", "any"],
     default: "order0",
     paths: EVERY_PATH,
+    idleWhen: NO_IPSEC,
     doc: "Whether the crypto layer steps at the ends of 4 KiB pages (order0), or only of scatterlist entries (any).",
     question: "The crypto layer always assumes order-0 pages: can it handle high-order pages?",
   },
@@ -147,7 +155,7 @@ export const KEYS = {
     values: ["on", "off"],
     default: "off",
     paths: PATHS_WITH_ESP_INPUT,
-    idleWhen: { gro: "off" },
+    idleWhen: [{ gro: "off" }, NO_IPSEC],
     doc: "The GRO handler of ESP: decrypt inside GRO so that the inner segments merge in the same pass.",
     question: "The stack does not see IPsec packets anymore: should this be configurable?",
   },
@@ -167,9 +175,10 @@ export const KEYS = {
     values: ["off", "xfrm", "l2"],
     default: "off",
     paths: PATHS_WITH_TX,
+    idleWhen: NO_IPSEC,
     doc:
       "Who segments an skb larger than the MTU: nobody builds such skbs (off), xfrm before ESP, or the device layer, " +
-      "which encrypts each segment (l2).",
+      "which encrypts each segment (l2). Without IPsec it is always the device layer, or the NIC (nic_tso).",
     question: "Move the existing xfrm GSO handling from xfrm to the generic GSO layer (L2).",
   },
   async: {
@@ -177,6 +186,7 @@ export const KEYS = {
     values: ["inline", "callback", "crypto-qdisc", "encap-then-crypto"],
     default: "inline",
     paths: PATHS_WITH_TX,
+    idleWhen: NO_IPSEC,
     doc:
       "Where a packet is while its crypto runs: in the call that sends it (inline), nowhere until the engine calls back, which " +
       "goes on with it (callback), in its place in a queue that encrypts before it dequeues (crypto-qdisc), or in a queue of " +
@@ -200,6 +210,7 @@ export const KEYS = {
     values: ["cpu", "cryptd", "pcrypt", "accel"],
     default: "cpu",
     paths: EVERY_PATH,
+    idleWhen: NO_IPSEC,
     doc:
       "Who runs crypto requests: the CPU that makes them, at once (cpu) or from a queue of its own (cryptd), other CPUs in " +
       "turn, put in order again (pcrypt), or a look-aside engine (accel).",
@@ -276,6 +287,7 @@ export const KEYS = {
     values: ["none", "crypto", "packet"],
     default: "none",
     paths: EVERY_PATH,
+    idleWhen: NO_IPSEC,
     doc:
       "What the NIC does of ESP, out and in: nothing; encryption of packets that the stack has made (crypto, Linux 4.12), where what " +
       "the driver refuses is encrypted by software; or all of it, without a fallback (packet, Linux 6.2). Aggregates that it does not " +
@@ -349,6 +361,7 @@ export const KEYS = {
     values: ["grow", "mss", "drop"],
     default: "grow",
     paths: ["forward"],
+    idleWhen: NO_IPSEC,
     doc:
       "What becomes of a packet that ESP makes larger than the MTU: the egress MTU grows to fit, TCP payload is re-cut " +
       "to the MSS that path MTU discovery would have reached, or it is dropped. Sockets of our own know the MTU inside.",
@@ -381,6 +394,16 @@ export const KEYS = {
     doc:
       "TCP window of the receiving sockets: what may be on its way of one connection, sent and not acknowledged. There is no " +
       "congestion window beside it.",
+  },
+  reader_cpu: {
+    kind: "choice",
+    values: ["own", "same"],
+    default: "own",
+    paths: ["host-to-host"],
+    doc:
+      "Where host B runs the process that reads a socket: on a CPU of its own, one for each of net_cpus and numbered behind all " +
+      "others (own), as a scheduler with idle CPUs does, where the window is smaller by what is not read yet; or at once, on the " +
+      "CPU whose softirq delivers (same).",
   },
   mtu: {
     kind: "integer",
@@ -442,8 +465,7 @@ export const KEYS = {
     paths: PATHS_WITH_RX,
     idleWhen: [
       { path: "forward", gro: "off" },
-      { path: "receive", offload: "none" },
-      { path: "host-to-host", offload: "none" },
+      { path: PATHS_WITH_ESP_INPUT, offload: "none", ...IPSEC },
     ],
     doc:
       "Whether the NIC has verified the transport checksum (CHECKSUM_UNNECESSARY), also of what it has decrypted, or a CPU must.",
@@ -473,12 +495,12 @@ export const KEYS = {
     maximum: 1000000,
     default: 0,
     unit: "us",
-    paths: ["forward"],
-    idleWhen: { gro: "off" },
+    paths: PATHS_WITH_RX,
+    idleWhen: [{ gro: "off" }, { path: PATHS_WITH_ESP_INPUT, ...IPSEC }],
     doc:
       "How long after a poll with packets GRO of NIC 0 may hold what could still grow (gro_flush_timeout); 0 holds nothing " +
       "over the end of a poll. Linux 6.1 sends up what is older than a jiffy (hz) all the same. A receiver's NIC has nothing " +
-      "to hold: ESP is not merged, and the device of its GRO cells has no timer.",
+      "to hold but without IPsec: ESP is not merged, and the device of its GRO cells has no timer.",
   },
   tap: {
     kind: "choice",
@@ -585,7 +607,7 @@ export const KEYS = {
     paths: EVERY_PATH,
     idleWhen: [
       SOCKETS_TAKE_IT,
-      ...PATHS_WITH_TX.flatMap((path) => [{ path, offload: "none" }, { path, offload: "crypto" }]),
+      { path: PATHS_WITH_TX, offload: ["none", "crypto"], ...IPSEC },
     ],
     doc:
       "Whether NIC 1 segments clear TCP aggregates (TSO), also those that it is to encapsulate; needs nic_sg and nic_tx_csum.",
@@ -628,7 +650,7 @@ export const KEYS = {
     paths: PATHS_WITH_SOCKETS,
     doc:
       "Whether TCP sockets build skbs of up to 64 KiB (on) or of one segment (off); auto is on with gso=l2, as Linux " +
-      "leaves GSO to a socket over IPsec where esp4_offload is loaded (4.14).",
+      "leaves GSO to a socket over IPsec where esp4_offload is loaded (4.14). Without IPsec auto is on, in 4.4 with nic_sg=on only.",
   },
   write_bytes: {
     kind: "text",
@@ -661,6 +683,7 @@ export const KEYS = {
     planned: ["3des-cbc-<hmac>", "camellia-cbc-<hmac>", "aes-xcbc-<cipher>", "null-md5"],
     default: "aes-gcm-256",
     paths: EVERY_PATH,
+    idleWhen: NO_IPSEC,
     doc:
       "Cipher suite of the SAs: AES-GCM, AES-CCM (ICV of 16 bytes unless said) and ChaCha20-Poly1305, AES-GMAC, which does not " +
       "encrypt, AES-CBC and AES-CTR with HMAC-SHA1-96, HMAC-SHA256-128, HMAC-SHA384-192 or HMAC-SHA512-256, and ESP-NULL " +
@@ -668,20 +691,21 @@ export const KEYS = {
   },
   mode: {
     kind: "choice",
-    values: ["tunnel", "transport"],
+    values: ["tunnel", "transport", "none"],
     default: "tunnel",
     defaultOn: { send: "transport", "host-to-host": "transport" },
     paths: EVERY_PATH,
     doc:
       "IPsec mode of the SAs: tunnel protects whole IP packets behind an outer header, transport what follows the header; " +
-      "transport is the default of paths send and host-to-host.",
+      "transport is the default of paths send and host-to-host. With none there is no IPsec at all: the same packets in the clear, " +
+      "as a plain router, or plain TCP and UDP sockets, send them.",
   },
   ip: {
     kind: "choice",
     values: [4, 6],
     default: 4,
     paths: EVERY_PATH,
-    idleWhen: { mode: "transport" },
+    idleWhen: [{ mode: "transport" }, NO_IPSEC],
     doc: "Version of the outer IP header of tunnel mode, whatever the version inside.",
   },
   esn: {
@@ -689,6 +713,7 @@ export const KEYS = {
     values: ["on", "off"],
     default: "off",
     paths: EVERY_PATH,
+    idleWhen: NO_IPSEC,
     doc:
       "Extended sequence numbers (RFC 4304): 64 bits, of which the upper 32 are authenticated and not sent; a receiver guesses " +
       "them from its replay window.",
@@ -698,6 +723,7 @@ export const KEYS = {
     values: ["none", "udp"],
     default: "none",
     paths: EVERY_PATH,
+    idleWhen: NO_IPSEC,
     doc:
       "What ESP packets hide in: nothing, or UDP to port 4500 (RFC 3948), 8 bytes more. Linux takes UDP neither into ESP's GRO " +
       "handler nor to layer 2: esp_gro and gso=l2 do not act on it.",
@@ -709,6 +735,7 @@ export const KEYS = {
     default: 64,
     unit: "packets",
     paths: PATHS_WITH_ESP_INPUT,
+    idleWhen: NO_IPSEC,
     doc: "Sequence numbers that the replay window of a receiving SA covers; 0 checks none.",
   },
   engine: {
@@ -716,6 +743,7 @@ export const KEYS = {
     values: ["auto", "noble", "openssl", "skip"],
     default: "auto",
     paths: EVERY_PATH,
+    idleWhen: NO_IPSEC,
     doc:
       "Who encrypts: auto only when somebody looks, or a captured ESP packet has to be decrypted, with OpenSSL where --allow-ffi " +
       "is granted, else noble; noble (JavaScript) and openssl always, skip never; traces are the same with each.",
@@ -742,6 +770,7 @@ export const KEYS = {
     maximum: 4294967295,
     default: 1,
     paths: EVERY_PATH,
+    idleWhen: NO_IPSEC,
     doc: "What the free choices of the model are derived from: so far the fixed part of the IVs.",
   },
 } as const satisfies Record<string, KeyDefinition>;

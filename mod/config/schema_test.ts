@@ -5,6 +5,7 @@ import { ConfigError } from "./errors.ts";
 import {
   checkValue,
   type ChoiceKey,
+  conditionValues,
   expectation,
   formNumber,
   idleConditions,
@@ -24,7 +25,16 @@ const DESIGN_KEYS =
     "write_bytes nodelay sendfile cipher mode encap esn ip replay_window engine profile interval_us seed").split(" ");
 
 /** Keys that came later. */
-const LATER_KEYS = ["accel_gbps", "accel_latency_us", "accel_qlen", "bql", "callback_cpu", "tx_stop", "udp_gro"];
+const LATER_KEYS = [
+  "accel_gbps",
+  "accel_latency_us",
+  "accel_qlen",
+  "bql",
+  "callback_cpu",
+  "reader_cpu",
+  "tx_stop",
+  "udp_gro",
+];
 
 Deno.test("KEYS and PLANNED_KEYS together are the keys of the design and later ones, each once", () => {
   assertEquals([...KEY_NAMES, ...Object.keys(PLANNED_KEYS)].sort(), [...DESIGN_KEYS, ...LATER_KEYS].sort());
@@ -43,7 +53,8 @@ Deno.test("KEYS gives every key a legal default, paths and one sentence", () => 
 
 Deno.test("KEYS names only keys and their values, built or planned, in idleWhen", () => {
   for (const key of KEY_NAMES) {
-    for (const [other, value] of idleConditions(definitionOf(key)).flatMap((condition) => Object.entries(condition))) {
+    const named = idleConditions(definitionOf(key)).flatMap(conditionValues);
+    for (const [other, value] of named.flatMap(([name, values]) => values.map((each) => [name, each] as const))) {
       assert(isKeyName(other), `${key}: ${other}`);
       const definition = definitionOf(other);
       assert(definition.kind === "choice", `${key}: ${other}`);

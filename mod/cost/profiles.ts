@@ -9,13 +9,20 @@
 
 import { checkProfile, type Profile, withBase } from "./profile.ts";
 import haswell2020 from "./profiles/haswell-2020.json" with { type: "json" };
+import icelake2021 from "./profiles/icelake-2021.json" with { type: "json" };
 import netdev11 from "./profiles/netdev11.json" with { type: "json" };
 import published from "./profiles/published.json" with { type: "json" };
 
-const SHIPPED: readonly unknown[] = [published, netdev11, haswell2020];
+const SHIPPED: readonly unknown[] = [published, netdev11, haswell2020, icelake2021];
 
 /** Shipped profiles by name, with the prices of their bases. */
 export const PROFILES: ReadonlyMap<string, Profile> = complete(SHIPPED);
+
+/** The bases of shipped profiles, by the names of those that have one. */
+export const BASES: ReadonlyMap<string, string> = new Map(SHIPPED.flatMap((file) => {
+  const { name, base } = checkProfile(file, "shipped with tailbits");
+  return base === undefined ? [] : [[name, base]];
+}));
 
 function complete(files: readonly unknown[]): Map<string, Profile> {
   const profiles = new Map<string, Profile>();

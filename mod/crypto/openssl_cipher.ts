@@ -118,6 +118,13 @@ export class OpensslContext {
     requireSuccess(EVP_CipherUpdate(this.#context, view, this.#written, view, length), "EVP_CipherUpdate");
   }
 
+  /** As `update()`, of all of `bytes`: makes no view of them. */
+  updateWhole(bytes: Uint8Array<ArrayBuffer>): void {
+    if (bytes.length === 0) return;
+    const { EVP_CipherUpdate } = this.#functions;
+    requireSuccess(EVP_CipherUpdate(this.#context, bytes, this.#written, bytes, bytes.length), "EVP_CipherUpdate");
+  }
+
   /** As `update()`, to the start of `out`, which must not be `u8`; whether it could be done: CCM refuses a wrong tag here. */
   updateInto(out: Uint8Array<ArrayBuffer>, u8: Uint8Array, at: number, length: number): boolean {
     if (out.length < length) throw new RangeError(`Cannot decrypt: ${length} bytes do not fit into ${out.length}`);

@@ -93,28 +93,28 @@ export const SUITES: Readonly<Record<CipherName, ConfiguredSuite>> = {
   "aes-gmac-192": aesGmac("aes-gmac-192", 192),
   "aes-gmac-256": aesGmac("aes-gmac-256", 256),
   "chacha20-poly1305": aead("chacha20-poly1305", "chacha20-poly1305", 256, 16, REASON.chacha),
-  "aes-cbc-128-sha1": aesCbc("aes-cbc-128-sha1", 128, "sha1", REASON.aesCbcSha1),
+  "aes-cbc-128-sha1": aesCbc("aes-cbc-128-sha1", 128, "sha1", REASON.aesCbc128Sha1),
   "aes-cbc-192-sha1": aesCbc("aes-cbc-192-sha1", 192, "sha1", REASON.aesCbcSha1),
   "aes-cbc-256-sha1": aesCbc("aes-cbc-256-sha1", 256, "sha1", REASON.aesCbcSha1),
-  "aes-cbc-128-sha256": aesCbc("aes-cbc-128-sha256", 128, "sha256", REASON.aesCbcSha256),
+  "aes-cbc-128-sha256": aesCbc("aes-cbc-128-sha256", 128, "sha256", REASON.aesCbc128Sha256),
   "aes-cbc-192-sha256": aesCbc("aes-cbc-192-sha256", 192, "sha256", REASON.aesCbcSha256),
   "aes-cbc-256-sha256": aesCbc("aes-cbc-256-sha256", 256, "sha256", REASON.aesCbcSha256),
-  "aes-cbc-128-sha384": aesCbc("aes-cbc-128-sha384", 128, "sha384", REASON.aesCbcSha384),
+  "aes-cbc-128-sha384": aesCbc("aes-cbc-128-sha384", 128, "sha384", REASON.aesCbc128Sha384),
   "aes-cbc-192-sha384": aesCbc("aes-cbc-192-sha384", 192, "sha384", REASON.aesCbcSha384),
   "aes-cbc-256-sha384": aesCbc("aes-cbc-256-sha384", 256, "sha384", REASON.aesCbcSha384),
-  "aes-cbc-128-sha512": aesCbc("aes-cbc-128-sha512", 128, "sha512", REASON.aesCbcSha512),
+  "aes-cbc-128-sha512": aesCbc("aes-cbc-128-sha512", 128, "sha512", REASON.aesCbc128Sha512),
   "aes-cbc-192-sha512": aesCbc("aes-cbc-192-sha512", 192, "sha512", REASON.aesCbcSha512),
   "aes-cbc-256-sha512": aesCbc("aes-cbc-256-sha512", 256, "sha512", REASON.aesCbcSha512),
-  "aes-ctr-128-sha1": aesCtr("aes-ctr-128-sha1", 128, "sha1", REASON.aesCtrSha1),
+  "aes-ctr-128-sha1": aesCtr("aes-ctr-128-sha1", 128, "sha1", REASON.aesCtr128Sha1),
   "aes-ctr-192-sha1": aesCtr("aes-ctr-192-sha1", 192, "sha1", REASON.aesCtrSha1),
   "aes-ctr-256-sha1": aesCtr("aes-ctr-256-sha1", 256, "sha1", REASON.aesCtrSha1),
-  "aes-ctr-128-sha256": aesCtr("aes-ctr-128-sha256", 128, "sha256", REASON.aesCtrSha256),
+  "aes-ctr-128-sha256": aesCtr("aes-ctr-128-sha256", 128, "sha256", REASON.aesCtr128Sha256),
   "aes-ctr-192-sha256": aesCtr("aes-ctr-192-sha256", 192, "sha256", REASON.aesCtrSha256),
   "aes-ctr-256-sha256": aesCtr("aes-ctr-256-sha256", 256, "sha256", REASON.aesCtrSha256),
-  "aes-ctr-128-sha384": aesCtr("aes-ctr-128-sha384", 128, "sha384", REASON.aesCtrSha384),
+  "aes-ctr-128-sha384": aesCtr("aes-ctr-128-sha384", 128, "sha384", REASON.aesCtr128Sha384),
   "aes-ctr-192-sha384": aesCtr("aes-ctr-192-sha384", 192, "sha384", REASON.aesCtrSha384),
   "aes-ctr-256-sha384": aesCtr("aes-ctr-256-sha384", 256, "sha384", REASON.aesCtrSha384),
-  "aes-ctr-128-sha512": aesCtr("aes-ctr-128-sha512", 128, "sha512", REASON.aesCtrSha512),
+  "aes-ctr-128-sha512": aesCtr("aes-ctr-128-sha512", 128, "sha512", REASON.aesCtr128Sha512),
   "aes-ctr-192-sha512": aesCtr("aes-ctr-192-sha512", 192, "sha512", REASON.aesCtrSha512),
   "aes-ctr-256-sha512": aesCtr("aes-ctr-256-sha512", 256, "sha512", REASON.aesCtrSha512),
   "null": {
@@ -161,7 +161,7 @@ function aead(
 }
 
 function aesGcm(name: CipherName, bits: AesBits, icvBytes: number): ConfiguredSuite {
-  return aead(name, "aes-gcm", bits, icvBytes, REASON.aesGcm);
+  return aead(name, "aes-gcm", bits, icvBytes, bits === 128 ? REASON.aesGcm128 : REASON.aesGcm);
 }
 
 function aesCcm(name: CipherName, bits: AesBits, icvBytes: number): ConfiguredSuite {

@@ -504,6 +504,11 @@ export const REASON_TABLE = {
     kernelFunction: "crypto_aead_encrypt",
     meaning: "AES-GCM encrypts and authenticates (RFC 4106); decryption is crypto_aead_decrypt",
   },
+  aesGcm128: {
+    name: "aes-gcm-128",
+    kernelFunction: "crypto_aead_encrypt",
+    meaning: "AES-GCM with a key of 128 bits encrypts and authenticates (RFC 4106); decryption is crypto_aead_decrypt",
+  },
   aesCcm: {
     name: "aes-ccm",
     kernelFunction: "crypto_aead_encrypt",
@@ -524,20 +529,44 @@ export const REASON_TABLE = {
     kernelFunction: "crypto_aead_encrypt",
     meaning: "AES-CBC encrypts, HMAC-SHA1-96 authenticates what was encrypted (RFC 3602, authenc)",
   },
+  aesCbc128Sha1: {
+    name: "aes-cbc-128-sha1",
+    kernelFunction: "crypto_aead_encrypt",
+    meaning:
+      "AES-CBC with a key of 128 bits encrypts, HMAC-SHA1-96 authenticates what was encrypted (RFC 3602, authenc)",
+  },
   aesCbcSha256: {
     name: "aes-cbc-sha256",
     kernelFunction: "crypto_aead_encrypt",
     meaning: "AES-CBC encrypts, HMAC-SHA256-128 authenticates what was encrypted (RFC 3602, authenc)",
+  },
+  aesCbc128Sha256: {
+    name: "aes-cbc-128-sha256",
+    kernelFunction: "crypto_aead_encrypt",
+    meaning:
+      "AES-CBC with a key of 128 bits encrypts, HMAC-SHA256-128 authenticates what was encrypted (RFC 3602, authenc)",
   },
   aesCbcSha384: {
     name: "aes-cbc-sha384",
     kernelFunction: "crypto_aead_encrypt",
     meaning: "AES-CBC encrypts, HMAC-SHA384-192 authenticates what was encrypted (RFC 3602, authenc)",
   },
+  aesCbc128Sha384: {
+    name: "aes-cbc-128-sha384",
+    kernelFunction: "crypto_aead_encrypt",
+    meaning:
+      "AES-CBC with a key of 128 bits encrypts, HMAC-SHA384-192 authenticates what was encrypted (RFC 3602, authenc)",
+  },
   aesCbcSha512: {
     name: "aes-cbc-sha512",
     kernelFunction: "crypto_aead_encrypt",
     meaning: "AES-CBC encrypts, HMAC-SHA512-256 authenticates what was encrypted (RFC 3602, authenc)",
+  },
+  aesCbc128Sha512: {
+    name: "aes-cbc-128-sha512",
+    kernelFunction: "crypto_aead_encrypt",
+    meaning:
+      "AES-CBC with a key of 128 bits encrypts, HMAC-SHA512-256 authenticates what was encrypted (RFC 3602, authenc)",
   },
   oldCipher: {
     name: "old-cipher",
@@ -549,20 +578,44 @@ export const REASON_TABLE = {
     kernelFunction: "crypto_aead_encrypt",
     meaning: "AES-CTR encrypts, HMAC-SHA1-96 authenticates what was encrypted (RFC 3686, authenc)",
   },
+  aesCtr128Sha1: {
+    name: "aes-ctr-128-sha1",
+    kernelFunction: "crypto_aead_encrypt",
+    meaning:
+      "AES-CTR with a key of 128 bits encrypts, HMAC-SHA1-96 authenticates what was encrypted (RFC 3686, authenc)",
+  },
   aesCtrSha256: {
     name: "aes-ctr-sha256",
     kernelFunction: "crypto_aead_encrypt",
     meaning: "AES-CTR encrypts, HMAC-SHA256-128 authenticates what was encrypted (RFC 3686, authenc)",
+  },
+  aesCtr128Sha256: {
+    name: "aes-ctr-128-sha256",
+    kernelFunction: "crypto_aead_encrypt",
+    meaning:
+      "AES-CTR with a key of 128 bits encrypts, HMAC-SHA256-128 authenticates what was encrypted (RFC 3686, authenc)",
   },
   aesCtrSha384: {
     name: "aes-ctr-sha384",
     kernelFunction: "crypto_aead_encrypt",
     meaning: "AES-CTR encrypts, HMAC-SHA384-192 authenticates what was encrypted (RFC 3686, authenc)",
   },
+  aesCtr128Sha384: {
+    name: "aes-ctr-128-sha384",
+    kernelFunction: "crypto_aead_encrypt",
+    meaning:
+      "AES-CTR with a key of 128 bits encrypts, HMAC-SHA384-192 authenticates what was encrypted (RFC 3686, authenc)",
+  },
   aesCtrSha512: {
     name: "aes-ctr-sha512",
     kernelFunction: "crypto_aead_encrypt",
     meaning: "AES-CTR encrypts, HMAC-SHA512-256 authenticates what was encrypted (RFC 3686, authenc)",
+  },
+  aesCtr128Sha512: {
+    name: "aes-ctr-128-sha512",
+    kernelFunction: "crypto_aead_encrypt",
+    meaning:
+      "AES-CTR with a key of 128 bits encrypts, HMAC-SHA512-256 authenticates what was encrypted (RFC 3686, authenc)",
   },
   espNull: {
     name: "null",
@@ -859,6 +912,16 @@ export const REASON_TABLE = {
     name: "all-read",
     kernelFunction: "tcp_cleanup_rbuf",
     meaning: "the process has read everything, and the last segment was shorter than the others",
+  },
+  readSegments: {
+    name: "read-segments",
+    kernelFunction: "tcp_cleanup_rbuf",
+    meaning: "the process has read, and softirq left the acknowledgment of more than one full segment to it",
+  },
+  windowUpdate: {
+    name: "window-update",
+    kernelFunction: "tcp_cleanup_rbuf",
+    meaning: "the process has read so much that the window is at least twice as large as the other end knows",
   },
   synOrFin: {
     name: "syn-or-fin",

@@ -41,17 +41,25 @@ export interface SeriesInterval {
   readonly cryptoQueuePackets: number | undefined;
   /** Busy time of all CPUs, in ps. */
   readonly busyPs: number;
-  /** Busy time of the busiest CPU for networking, and of the busiest for crypto (0 where there is none), in ps. */
+  /** Busy time of the busiest CPU for networking, of the busiest for crypto, and of the busiest reader (0: there is none), in ps. */
   readonly netBusyPs: number;
   readonly cryptoBusyPs: number;
+  readonly readerBusyPs: number;
   /** There are CPUs set apart for crypto. */
   readonly hasCryptoCpus: boolean;
+  /** There are CPUs on which processes read and nothing else runs. */
+  readonly hasReaderCpus: boolean;
 }
 
-/** CPUs of each host: those for networking come first, then those for crypto, then those of the next host. */
+/**
+ * CPUs of each host: those for networking come first, then those for crypto, then those of the next host. Those on which
+ * processes read are of the second host and come last.
+ */
 export interface CpuRoles {
   readonly netCpus: number;
   readonly cryptoCpus: number;
+  /** None if absent. */
+  readonly readerCpus?: number;
 }
 
 /** Bins before ten of them become one; enough for a hundred intervals of whole bins. */
@@ -89,7 +97,10 @@ export class Series implements Fold {
   #lastNs = 0;
 
   /** `intervalUs` is the length of an interval, undefined for about a hundredth of the run. */
-  constructor(readonly intervalUs: number | undefined, readonly roles: CpuRoles = { netCpus: 1, cryptoCpus: 0 }) {
+  constructor(
+    readonly intervalUs: number | undefined,
+    readonly roles: CpuRoles = { netCpus: 1, cryptoCpus: 0 },
+  ) {
     this.#binNs = (intervalUs ?? 1) * NS_PER_US;
     this.#sums = Object.fromEntries(SUMS.map((name) => [name, [] as number[]])) as Record<SumName, number[]>;
   }
@@ -126,6 +137,7 @@ export class Series implements Fold {
         qdiscPackets,
         cryptoQueuePackets,
         hasCryptoCpus: this.roles.cryptoCpus > 0,
+        hasReaderCpus: (this.roles.readerCpus ?? 0) > 0,
       });
     }
     return rows;
@@ -143,16 +155,22 @@ export class Series implements Fold {
     return Object.fromEntries(sums) as Record<SumName, number>;
   }
 
-  #busyOf(bin: number, bins: number): Pick<SeriesInterval, "busyPs" | "netBusyPs" | "cryptoBusyPs"> {
-    const { netCpus, cryptoCpus } = this.roles;
-    const busy = { busyPs: 0, netBusyPs: 0, cryptoBusyPs: 0 };
+  #busyOf(bin: number, bins: number): Pick<SeriesInterval, "busyPs" | "netBusyPs" | "cryptoBusyPs" | "readerBusyPs"> {
+    const busy = { busyPs: 0, netBusyPs: 0, cryptoBusyPs: 0, readerBusyPs: 0 };
     this.#busyPs.forEach((ofCpu, cpu) => {
       const ps = ofCpu.slice(bin, bin + bins).reduce((sum, value) => sum + (value ?? 0), 0);
       busy.busyPs += ps;
-      const role = cpu % (netCpus + cryptoCpus) < netCpus ? "netBusyPs" : "cryptoBusyPs";
+      const role = this.#roleOf(cpu);
       busy[role] = Math.max(busy[role], ps);
     });
     return busy;
+  }
+
+  #roleOf(cpu: number): "netBusyPs" | "cryptoBusyPs" | "readerBusyPs" {
+    const { netCpus, cryptoCpus, readerCpus = 0 } = this.roles;
+    const stackCpus = netCpus + cryptoCpus;
+    if (readerCpus > 0 && cpu >= 2 * stackCpus) return "readerBusyPs";
+    return cpu % stackCpus < netCpus ? "netBusyPs" : "cryptoBusyPs";
   }
 
   #addRow(block: EventBlock, row: number): void {

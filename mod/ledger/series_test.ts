@@ -28,6 +28,16 @@ function intervalsOf(series: Series, work: readonly Work[], endNs: number): Seri
   return series.intervals(endNs);
 }
 
+Deno.test("Series tells CPUs on which processes read from the others: they are the last of the second host", () => {
+  const series = new Series(1, { netCpus: 2, cryptoCpus: 1, readerCpus: 2 });
+  const work = [2, 3, 5, 6, 7].map((cpu) => ({ cpu, startNs: 0, ns: 100 * cpu }));
+  const [interval] = intervalsOf(series, work, 1000);
+  assertEquals([interval!.hasReaderCpus, interval!.readerBusyPs], [true, 700_000]);
+  assertEquals(busy(interval!), [2_300_000, 300_000, 500_000]);
+  const [other] = intervalsOf(new Series(1, { netCpus: 2, cryptoCpus: 1 }), work, 1000);
+  assertEquals([other!.hasReaderCpus, other!.readerBusyPs], [false, 0]);
+});
+
 const busy = ({ busyPs, netBusyPs, cryptoBusyPs }: SeriesInterval): number[] => [busyPs, netBusyPs, cryptoBusyPs];
 
 Deno.test("Series tells the busiest CPU for networking from the busiest for crypto, of one host and of two", () => {

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { EVENT, EVENT_NAMES, REASON, REASONS, STAGE, STAGE_NAMES } from "./schema.ts";
+import { Ledger } from "./ledger.ts";
+import { EVENT, EVENT_NAMES, NONE, REASON, REASONS, STAGE, STAGE_NAMES } from "./schema.ts";
 import { type Sums, Tally } from "./tally.ts";
 import { foldOf, type TestRow } from "./testing.ts";
 
@@ -39,6 +40,26 @@ Deno.test("Tally.sum() asks only for what the selection names", () => {
   };
   assertEquals([rows(), rows("gso"), rows(undefined, "pullTail"), rows("gso", "pullTail")], [1638, 1588, 90, 40]);
   assertEquals([rows("nic"), rows("gso", "skbCopy"), tally.sum({ event: "drop" }).rows], [0, 0, 0]);
+});
+
+Deno.test("Tally.work() tells CPUs apart, and leaves out devices and what a full ring had no room for", () => {
+  const tally = new Tally();
+  const ledger = new Ledger(() => 1, [tally]);
+  ledger.stage = STAGE.gso;
+  for (const [cpu, bytes] of [[3, 10], [0, 100], [3, 1000]] as const) {
+    ledger.beginStep(cpu, 0, 0);
+    ledger.write(EVENT.copy, REASON.segmentCopy, 0, 0, NONE, bytes, 2, 0);
+    ledger.endStep();
+  }
+  ledger.writeDevice(0, STAGE.gso, EVENT.copy, REASON.segmentCopy, 0, 0, 5, 1, 0, NONE);
+  ledger.writeDevice(0, STAGE["rx-ring"], EVENT.drop, REASON.rxRingFull, 0, 0, 5, 1, 0, NONE, 3);
+  ledger.finish();
+  const kind = { event: EVENT.copy, stage: STAGE.gso, reason: REASON.segmentCopy };
+  assertEquals(tally.work(), [
+    { ...kind, cpu: 0, rows: 1, bytes: 100, count: 2 },
+    { ...kind, cpu: 3, rows: 2, bytes: 1010, count: 4 },
+  ]);
+  assertEquals([tally.sum({ event: "copy" }).bytes, tally.costPs], [1115, 3]);
 });
 
 Deno.test("Tally.costPs is the sum of all prices", () => {

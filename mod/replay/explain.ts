@@ -93,6 +93,9 @@ export async function explain(request: ReplayRequest, number: number): Promise<P
 }
 
 function lengthsOf({ sa, resolved: { config } }: Run): PathLengths {
+  if (sa === undefined) {
+    return { headerBytes: 0, headroomNeeded: LL_RESERVED_SPACE, innerMtu: config.mtu, icvBytes: 0 };
+  }
   const header = headerBytes(sa.mode, sa.outerVersion, sa.ivBytes, sa.encapsulationBytes);
   if (config.path === "receive") {
     return { headerBytes: header, headroomNeeded: LL_RESERVED_SPACE, innerMtu: config.mtu, icvBytes: sa.icvBytes };

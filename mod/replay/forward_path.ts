@@ -38,11 +38,29 @@ import { buildXfrmEgress } from "../stages/xfrm_egress.ts";
 import { type InnerMtu, XfrmOutput } from "../stages/xfrm_output.ts";
 import type { SaStatistics } from "./sa_statistics.ts";
 
-/** What a path is built from. */
-export interface PathParts {
+/** What a path is built from, with or without IPsec. */
+export interface PlainParts {
   readonly config: Config;
   readonly engine: Engine;
   readonly ledger: Ledger;
+  /** Looks at what NIC 1 sends; null when nobody does. */
+  readonly tap: FrameTap | null;
+  /** Looks at buffers on their way. */
+  readonly probe?: BufferProbe | null;
+  /** Poison freed memory (tests). */
+  readonly poison: boolean;
+  /** Looks at frames between two hosts; null, or absent, when nobody does. */
+  readonly wireTap?: WireTap | null;
+  /** The machine, where two paths share one; if absent, the path makes it. */
+  readonly host?: Host;
+  /** The connections of sockets whose other ends are part of the run. */
+  readonly connections?: TcpConnections;
+  /** Makes the sockets in which packets end; `others` are those that read whatever comes, and are used if this is absent. */
+  readonly socketsOf?: (others: SocketReceive) => Stage;
+}
+
+/** What a path with ESP is built from. */
+export interface PathParts extends PlainParts {
   readonly sa: SecurityAssociation;
   /** Encrypts; null when nobody looks. */
   readonly aead: Aead | null;
@@ -52,22 +70,8 @@ export interface PathParts {
   readonly directory?: SaDirectory | undefined;
   /** Counts what becomes of the packets of each association; absent: nobody does. */
   readonly statistics?: SaStatistics | undefined;
-  /** Looks at what NIC 1 sends; null when nobody does. */
-  readonly tap: FrameTap | null;
-  /** Looks at buffers on their way. */
-  readonly probe?: BufferProbe | null;
-  /** Poison freed memory (tests). */
-  readonly poison: boolean;
   /** The SA of the way back, and what encrypts there; absent where there is no way back. */
   readonly reverse?: { readonly sa: SecurityAssociation; readonly aead: Aead | null };
-  /** Looks at frames between two hosts; null, or absent, when nobody does. */
-  readonly wireTap?: WireTap | null;
-  /** The machine, where two paths share one; if absent, the path makes it. */
-  readonly host?: Host;
-  /** The connections of sockets whose other ends are part of the run. */
-  readonly connections?: TcpConnections;
-  /** Makes the sockets in which packets end; `others` are those that read whatever comes, and are used if this is absent. */
-  readonly socketsOf?: (others: SocketReceive) => Stage;
 }
 
 /** A gateway, built. */

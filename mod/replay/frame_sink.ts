@@ -10,7 +10,7 @@ import { framesOnWire } from "../stages/tso.ts";
 import type { SkbMemory } from "../skb/skb_memory.ts";
 import { WireFrames } from "../stages/wire_frames.ts";
 import { ETH_HLEN } from "../wire/ethernet.ts";
-import type { FrameJudge } from "./frame_judge.ts";
+import type { Judge } from "./frame_judge.ts";
 
 /** Takes frames in the order in which their last bits left. */
 export interface FrameWriter {
@@ -44,8 +44,8 @@ export class FrameSink {
     /** Time of the first captured packet in ns since 1970; asked for with the first frame. */
     readonly t0EpochNs: () => bigint,
     readonly writer: FrameWriter | null,
-    /** Open what was sealed, one for each SA; none when nothing is to be judged. */
-    readonly judges: readonly FrameJudge[],
+    /** Open what was sealed, one for each SA, or look at clear frames; none when nothing is to be judged. */
+    readonly judges: readonly Judge[],
   ) {}
 
   /** A frame has been sent at `tNs`. */
@@ -66,18 +66,19 @@ export class FrameSink {
 
   #takeFrame(bytes: Uint8Array, length: number, tNs: number, note: FrameNote): void {
     this.writer?.write(tNs, bytes, length, note);
-    const reason = this.#refusal(bytes.subarray(ETH_HLEN, length));
-    if (reason !== undefined) this.#refused.set(reason, (this.#refused.get(reason) ?? 0) + 1);
+    const complaint = this.#refusal(bytes.subarray(ETH_HLEN, length));
+    if (complaint !== undefined) this.#refused.set(complaint, (this.#refused.get(complaint) ?? 0) + 1);
   }
 
   /** Why no judge can open a packet: that of the SA which has its SPI says so. */
   #refusal(packet: Uint8Array): string | undefined {
-    let refusal: string | undefined;
+    let complaint: string | undefined;
     for (const judge of this.judges) {
-      refusal = judge.refusal(packet);
-      if (refusal !== "spi") return refusal;
+      const refusal = judge.refusal(packet);
+      complaint = refusal === undefined ? undefined : `${judge.complaint}: ${refusal}`;
+      if (refusal !== "spi") return complaint;
     }
-    return refusal;
+    return complaint;
   }
 
   /** After the last frame; a capture without frames still gets its header. */
@@ -85,9 +86,9 @@ export class FrameSink {
     this.#begin();
   }
 
-  /** One sentence for each reason why frames could not be opened. */
+  /** One sentence for each reason why frames could not be opened, or are not well-formed. */
   get failures(): string[] {
-    return [...this.#refused].map(([reason, frames]) => `${frames} ESP packets cannot be opened again: ${reason}`);
+    return [...this.#refused].map(([complaint, frames]) => `${frames} ${complaint}`);
   }
 
   #begin(): void {

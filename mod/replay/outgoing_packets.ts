@@ -118,6 +118,7 @@ export class OutgoingPackets {
     const size = Math.max(0, Math.min(captured, bytes));
     u8.set(from.subarray(at, at + size), block.at + offset);
     if (size < bytes) u8.fill(MISSING_BYTE, block.at + offset + size, block.at + offset + bytes);
+    this.memory.watch?.filled(block.at + offset, bytes);
   }
 
   /** The payload lies in memory of its own. */

@@ -9,7 +9,7 @@
 import type { CaptureReader } from "../capture/mod.ts";
 import type { Config } from "../config/schema.ts";
 import { ENGINES } from "../crypto/engines.ts";
-import { buildForwardPath, type PathParts } from "./forward_path.ts";
+import { buildForwardPath, type ForwardPath, type PathParts, type PlainParts } from "./forward_path.ts";
 import type { RxFrame } from "../skb/dma.ts";
 import type { Host } from "../stages/host.ts";
 import type { RxRings } from "../stages/rx_rings.ts";
@@ -17,11 +17,12 @@ import { Arrivals } from "./arrivals.ts";
 import type { IsLocal } from "./locality.ts";
 import { NicEntrance } from "./nic_entrance.ts";
 import { EspArrivals } from "./esp_arrivals.ts";
-import { buildHostToHostPath } from "./host_to_host_path.ts";
+import { buildHostToHostPath, buildPlainHostToHostPath, type HostToHostPath } from "./host_to_host_path.ts";
 import { clockOf } from "./pace.ts";
+import { buildPlainForward, buildPlainReceive, buildPlainSend } from "./plain_paths.ts";
 import { buildReceivePath } from "./receive_path.ts";
 import { SendArrivals } from "./send_arrivals.ts";
-import { buildSendPath, type SendPath } from "./send_path.ts";
+import { buildSendPath, type SendEnd } from "./send_path.ts";
 import { Traffic } from "./traffic.ts";
 
 /** The capture that is played. */
@@ -54,27 +55,35 @@ export interface Player {
 }
 
 /** Builds the player of a path. */
-export type BuildPlayer = (parts: PathParts, capture: PlayedCapture) => Player;
+export type BuildPlayer<Parts extends PlainParts> = (parts: Parts, capture: PlayedCapture) => Player;
 
-/** The paths that can be played. */
-export const PLAYERS: Readonly<Record<Config["path"], BuildPlayer>> = {
-  forward,
-  send,
+/** The paths that can be played with ESP. */
+export const PLAYERS: Readonly<Record<Config["path"], BuildPlayer<PathParts>>> = {
+  forward: (parts, capture) => forward(buildForwardPath(parts), parts, capture),
+  send: (parts, capture) => playSend(buildSendPath(parts), parts, capture),
   receive,
-  "host-to-host": hostToHost,
+  "host-to-host": (parts, capture) => hostToHost(buildHostToHostPath(parts), parts, capture),
 };
 
-/** A gateway: frames arrive at NIC 0. */
-function forward(parts: PathParts, capture: PlayedCapture): Player {
+/** The same without IPsec (`mode=none`). */
+export const PLAIN_PLAYERS: Readonly<Record<Config["path"], BuildPlayer<PlainParts>>> = {
+  forward: (parts, capture) => forward(buildPlainForward(parts), parts, capture),
+  send: (parts, capture) => playSend(buildPlainSend(parts), parts, capture),
+  receive: receivePlain,
+  "host-to-host": (parts, capture) => hostToHost(buildPlainHostToHostPath(parts), parts, capture),
+};
+
+/** A gateway, or a router: frames arrive at NIC 0. */
+function forward(path: ForwardPath, parts: PlainParts, capture: PlayedCapture): Player {
   const { config, ledger } = parts;
   const { isLocal, pass } = capture;
-  const { host, rings, gros, qdisc, innerMtu, release } = buildForwardPath(parts);
+  const { host, rings, gros, qdisc, innerMtu, release } = path;
   const { memory } = host.skbs;
   const arrivals = new Arrivals(ledger, memory, {
     isLocal,
     mtu: config.mtu,
     verifyChecksums: config.gro === "on" && config.nic_rx_csum === "on",
-    recutMtu: config.oversize === "mss" ? innerMtu : null,
+    recutMtu: config.oversize === "mss" && config.mode !== "none" ? innerMtu : null,
     pass,
   });
   return {
@@ -87,14 +96,10 @@ function forward(parts: PathParts, capture: PlayedCapture): Player {
   };
 }
 
-function send(parts: PathParts, capture: PlayedCapture): Player {
-  return playSend(buildSendPath(parts), parts, capture);
-}
-
 /** A local sender: a process gets what it is to write. */
 export function playSend(
-  { host, sender, qdisc, release }: SendPath,
-  { config, engine, ledger }: PathParts,
+  { host, sender, qdisc, release }: SendEnd,
+  { config, engine, ledger }: PlainParts,
   { reader, name, isLocal, pass }: PlayedCapture,
 ): Player {
   const arrivals = new SendArrivals(ledger, host.skbs.memory, sender, {
@@ -119,8 +124,8 @@ export function playSend(
 }
 
 /** A local sender whose other end is there, too. */
-function hostToHost(parts: PathParts, capture: PlayedCapture): Player {
-  const { send, receiver, connections, ...path } = buildHostToHostPath(parts);
+function hostToHost(hosts: HostToHostPath, parts: PlainParts, capture: PlayedCapture): Player {
+  const { send, receiver, connections, ...path } = hosts;
   const player = playSend(send, { ...parts, config: { ...parts.config, pace: "max" } }, capture);
   return {
     ...player,
@@ -164,12 +169,35 @@ function receive(parts: PathParts, capture: PlayedCapture): Player {
   };
 }
 
+/** A host that gets clear frames. */
+function receivePlain(parts: PlainParts, capture: PlayedCapture): Player {
+  const { config, ledger } = parts;
+  const { isLocal, pass } = capture;
+  const { host, rings, heldPackets, queuedPackets, release } = buildPlainReceive(parts);
+  const verifyChecksums = config.nic_rx_csum === "on";
+  const arrivals = new Arrivals(ledger, host.skbs.memory, {
+    isLocal,
+    mtu: config.mtu,
+    verifyChecksums,
+    recutMtu: null,
+    pass,
+  });
+  return {
+    host,
+    traffic: trafficOfNic(host, rings, arrivals, parts, capture),
+    arrivals,
+    heldPackets,
+    queuedPackets,
+    release,
+  };
+}
+
 /** The capture comes in through the RX rings of `host`, as `arrivals` has it arrive. */
 function trafficOfNic(
   host: Host,
   rings: RxRings,
   arrivals: Arrivals | EspArrivals,
-  { config, engine, ledger }: PathParts,
+  { config, engine, ledger }: PlainParts,
   { reader, name }: PlayedCapture,
 ): Traffic<RxFrame> {
   const ports = { ledger, memory: host.skbs.memory, rings, gate: host.gate, firstCpu: host.cpus.all[0]!.index };

@@ -33,13 +33,13 @@ const DATA_BYTES_MAX = 1 << 16;
 
 /** A datagram, whole or not. */
 export class Datagram {
-  /** Its IP header, as that of a packet that is no fragment. */
+  /** Its IP header, as that of a packet that is no fragment: of its first fragment, or, while that is missing, of another. */
   headers: Uint8Array = new Uint8Array(0);
   /** What is behind it. */
   data: Uint8Array = new Uint8Array(2048).fill(MISSING_BYTE);
   /** Bytes of `data` that belong to it, as far as is known. */
   bytes = 0;
-  /** Number and hash of the flow of its first fragment. */
+  /** Number and hash of the flow of that fragment. */
   flow = NONE;
   hash = 0;
   /** The captured packets that it came in, and L4 payload that each of them brought, added up. */
@@ -47,12 +47,13 @@ export class Datagram {
   readonly memberEnds: number[] = [];
   /** Bytes that fragments have brought; more than there are where they overlap. */
   brought = 0;
-  /** Its last fragment is here. */
+  /** Its first fragment is here, and its last. */
+  hasStart = false;
   hasEnd = false;
 
   /** Nothing is missing. */
   get isComplete(): boolean {
-    return this.hasEnd && this.headers.length > 0 && this.brought >= this.bytes;
+    return this.hasEnd && this.hasStart && this.brought >= this.bytes;
   }
 
   /** Puts captured bytes at their place. */
@@ -101,11 +102,12 @@ export class Reassembly {
       this.#open.set(key, datagram);
     }
     const offset = offsetOf(bytes, facts);
-    if (offset === 0) {
+    if (offset === 0 || datagram.headers.length === 0) {
       datagram.headers = wholeHeader(bytes, facts);
       datagram.flow = flow;
       datagram.hash = hash;
     }
+    datagram.hasStart ||= offset === 0;
     const captured = facts.frameAt + facts.capturedFrameBytes - facts.transportAt;
     datagram.put(bytes, facts.transportAt, captured, offset, facts.transportBytes);
     datagram.members.push(packet.index);

@@ -51,11 +51,21 @@ import { UdpEncapReceive } from "../stages/udp_encap_receive.ts";
 import { ValidatePlain } from "../stages/validate_plain.ts";
 import type { PathParts } from "./forward_path.ts";
 
-/** A receiver, built. */
-export interface ReceivePath {
+/** A receiver, built: with or without ESP. */
+export interface ReceiveEnd {
   readonly host: Host;
-  /** The rings of NIC 0, one for each networking CPU, and the GRO state of each. */
+  /** The rings of NIC 0, one for each networking CPU. */
   readonly rings: RxRings;
+  /** Captured packets inside the host, and packets in its queues. */
+  heldPackets(): number;
+  queuedPackets(): number;
+  /** Gives back what the stages hold for themselves. */
+  release(): void;
+}
+
+/** A receiver of ESP, built. */
+export interface ReceivePath extends ReceiveEnd {
+  /** The GRO state of each ring. */
   readonly gros: readonly Gro[];
   readonly espInput: EspInput;
   /** The second pass of GRO. */
@@ -65,11 +75,6 @@ export interface ReceivePath {
   readonly inner: NetifReceive;
   /** IP input of our own host. */
   readonly localIn: LocalIn;
-  /** Captured packets inside the host, and packets in its queues. */
-  heldPackets(): number;
-  queuedPackets(): number;
-  /** Gives back what the stages hold for themselves. */
-  release(): void;
 }
 
 /** Chains the stages, from the far end backwards. */
@@ -147,7 +152,7 @@ function udpStage(host: Host, { sa, directory }: PathParts, esp: Stage, sockets:
  * Frames inside at most under `pace=max`: no queue overflows while all of them fit into one. A packet that may be cut leaves in
  * two fragments.
  */
-function insideMaxOf({ then, qdisc_limit }: Config): number {
+export function insideMaxOf({ then, qdisc_limit }: Config): number {
   if (then === "socket") return NETDEV_MAX_BACKLOG;
   return Math.min(NETDEV_MAX_BACKLOG, Math.max(1, Math.floor(qdisc_limit / 2)));
 }

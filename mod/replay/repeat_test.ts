@@ -274,7 +274,7 @@ for (const preset of ["nocopy", "nocopy-gro", "linux-6.1-module"]) {
         const path = await Deno.makeTempFile({ suffix: ".pcap" });
         try {
           writeCapture(path, sent, run.t0EpochNs!);
-          const lines = analyse(path, saTableLines(run.sa));
+          const lines = analyse(path, saTableLines(run.sa!));
           assertEquals(lines.length, sent.length);
           assertEquals(lines.filter((line) => line.trim() !== ""), []);
         } finally {

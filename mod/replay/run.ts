@@ -30,14 +30,18 @@ import type { Skb } from "../skb/skb.ts";
 import type { BufferProbe } from "../stages/host.ts";
 import { isLinkTypeFollowed } from "../wire/link_layer.ts";
 import { UnplayableError } from "./errors.ts";
-import { FrameJudge } from "./frame_judge.ts";
+import { ClearJudge } from "./clear_judge.ts";
+import { FrameJudge, type Judge } from "./frame_judge.ts";
+import { FirstPackets } from "./first_packets.ts";
 import { FrameSink, type FrameWriter } from "./frame_sink.ts";
 import type { SaStatistics } from "./sa_statistics.ts";
 import { HashingSource } from "./hashing_source.ts";
 import { localityOf, needsSurvey, surveyBusiestSender } from "./locality.ts";
-import { type Player, PLAYERS } from "./players.ts";
+import type { PathParts, PlainParts } from "./forward_path.ts";
+import { PLAIN_PLAYERS, type PlayedCapture, type Player, PLAYERS } from "./players.ts";
 import { surveyReceiver } from "./receiver_survey.ts";
 import { type Reopened, RepeatedReader } from "./repeat.ts";
+import type { WorkWatch } from "./work_watch.ts";
 import { type PacketCounts, replayWarnings, type RunOutcome, whyUnsealable } from "./warnings.ts";
 
 export { UnplayableError } from "./errors.ts";
@@ -76,6 +80,8 @@ export interface ReplayRequest {
   readonly folds?: readonly Fold[];
   /** Looks at buffers on their way; changes nothing. */
   readonly probe?: BufferProbe;
+  /** Packets to read at most; absent: all. */
+  readonly maxPackets?: number;
   /** Poison freed memory (tests). */
   readonly poison?: boolean;
   /** Size of the window through which the capture is read (tests: the run does not depend on it). */
@@ -94,8 +100,8 @@ export interface Run {
   readonly resolved: ResolvedConfig;
   /** The prices that were used. */
   readonly profile: Profile;
-  /** The security association; holds its key. */
-  readonly sa: SecurityAssociation;
+  /** The security association; holds its key. Undefined without IPsec. */
+  readonly sa: SecurityAssociation | undefined;
   /** That of the way back, where there is one. */
   readonly reverseSa: SecurityAssociation | undefined;
   /** Engine that encrypted; undefined when nothing was. */
@@ -124,7 +130,12 @@ export interface Run {
  * @throws {CaptureError} when the capture cannot be read.
  * @throws {UnplayableError} when it holds nothing that the path can play.
  */
-export async function replay(request: ReplayRequest): Promise<Run> {
+export function replay(request: ReplayRequest): Promise<Run> {
+  return replayWatched(request);
+}
+
+/** As `replay()`; `work` watches the byte work, which is really done then: packets are encrypted. */
+export async function replayWatched(request: ReplayRequest, work?: WorkWatch): Promise<Run> {
   const { input, windowBytes } = request;
   const { config } = request.resolved;
   requireEngine(config);
@@ -133,12 +144,21 @@ export async function replay(request: ReplayRequest): Promise<Run> {
   let repeated: RepeatedReader | null = null;
   try {
     const source = new HashingSource(opened);
-    const reader = await openCapture(source, input.name, windowBytes);
-    if (config.repeat > 1) repeated = new RepeatedReader(reader, config.repeat, () => reopen(input, windowBytes));
-    const model = new Model(request, reader, repeated, survey);
+    const whole = await openCapture(source, input.name, windowBytes);
+    const reader = firstOf(whole, request.maxPackets);
+    if (config.repeat > 1) {
+      repeated = new RepeatedReader(reader, config.repeat, async () => {
+        const { reader, close } = await reopen(input, windowBytes);
+        return { reader: firstOf(reader, request.maxPackets), close };
+      });
+    }
+    const model = new Model(request, reader, repeated, survey, work);
     await model.drive();
     requirePlayable(input.name, reader, model.player.arrivals, config);
-    return model.finish(await source.sha256());
+    const isCut = reader instanceof FirstPackets && await reader.hasMore();
+    const run = model.finish(await source.sha256());
+    const cut = `only the first ${request.maxPackets} packets of the capture were taken`;
+    return isCut ? { ...run, warnings: [...run.warnings, cut] } : run;
   } finally {
     opened.close();
     repeated?.close();
@@ -151,15 +171,21 @@ export function timesOpened(config: Config): number {
 }
 
 /** @throws {ConfigError} if the engine that was asked for cannot run here. */
-function requireEngine({ engine }: Config): void {
-  const why = engine === "auto" ? undefined : ENGINES[engine].whyUnavailable();
+function requireEngine({ engine, mode }: Config): void {
+  const why = engine === "auto" || mode === "none" ? undefined : ENGINES[engine].whyUnavailable();
   if (why === undefined) return;
   throw new ConfigError(`Cannot use engine=${engine}: ${why} (auto and noble need nothing)`);
 }
 
-/** The SA of the way back; undefined on a path without one. */
+/** The SA that packets are sealed under where no file has others; undefined without IPsec. */
+export function testAssociation(config: Config, isReverse = false): SecurityAssociation | undefined {
+  const { mode } = config;
+  return mode === "none" ? undefined : testSecurityAssociation({ ...config, mode, isReverse });
+}
+
+/** The SA of the way back; undefined on a path without one, and without IPsec. */
 export function reverseAssociation(config: Config): SecurityAssociation | undefined {
-  return config.path === "host-to-host" ? testSecurityAssociation({ ...config, isReverse: true }) : undefined;
+  return config.path === "host-to-host" ? testAssociation(config, true) : undefined;
 }
 
 /** What is known of a capture before it is played. */
@@ -189,6 +215,11 @@ async function surveyInput(
   }
 }
 
+/** The first packets of a capture, or all of it. */
+function firstOf(reader: CaptureReader, packets: number | undefined): CaptureReader {
+  return packets === undefined ? reader : new FirstPackets(reader, packets);
+}
+
 async function reopen(input: CaptureInput, windowBytes?: number): Promise<Reopened> {
   const opened = await input.open();
   const close = (): void => opened.close();
@@ -207,7 +238,7 @@ class Model {
   readonly #tally = new Tally();
   readonly #delivery = new Delivery();
   readonly #ledger: Ledger;
-  readonly #sa: SecurityAssociation;
+  readonly #sa: SecurityAssociation | undefined;
   readonly #reverseSa: SecurityAssociation | undefined;
   readonly #engineName: EngineName | undefined;
   readonly #sink: FrameSink | null;
@@ -218,6 +249,7 @@ class Model {
     readonly reader: CaptureReader,
     readonly repeated: RepeatedReader | null,
     readonly survey: Survey,
+    work: WorkWatch | undefined,
   ) {
     const { associations, statistics } = request;
     const isOfFile = associations !== undefined && survey.hasEsp;
@@ -227,39 +259,25 @@ class Model {
       : request.resolved.config;
     const { frames = null, check = false, folds = [], probe = null, poison = false } = request;
     const statisticsFolds = statistics === undefined ? [] : [statistics];
-    this.#ledger = new Ledger(priceOf(request.profile), [this.#tally, this.#delivery, ...statisticsFolds, ...folds]);
-    this.#sa = associations === undefined || isOfFile
-      ? testSecurityAssociation(config)
+    const price = priceOf(request.profile);
+    this.#ledger = new Ledger(work?.priced(price) ?? price, [
+      this.#tally,
+      this.#delivery,
+      ...statisticsFolds,
+      ...folds,
+    ]);
+    this.#sa = associations === undefined || isOfFile || config.mode === "none"
+      ? testAssociation(config)
       : outboundAssociation(associations, config.seed, config.mode);
     this.#reverseSa = reverseAssociation(config);
-    const looked = frames !== null || check || survey.hasEsp;
-    this.#engineName = config.engine === "auto" ? (looked ? fastestEngine() : undefined) : config.engine;
-    const aead = this.#aeadOf(this.#sa);
-    const opener = config.engine === "skip" ? null : this.#sa.aead(ENGINES[this.#engineName ?? fastestEngine()]);
-    const directory = isOfFile && opener !== null
-      ? new SaDirectory(associations, ENGINES[this.#engineName!], {
-        seed: config.seed,
-        windowSize: config.replay_window,
-        isWindowChosen: !/^(default|preset )/.test(request.resolved.provenance.replay_window),
-      })
-      : undefined;
-    const isSealed = config.path !== "receive";
-    const isJudged = check && this.#engineName !== undefined && this.#engineName !== "skip" && isSealed;
-    const sas = this.#reverseSa === undefined ? [this.#sa] : [this.#sa, this.#reverseSa];
-    const judges = isJudged ? sas.map((sa) => new FrameJudge(sa, sa.aead(ENGINES[this.#engineName!]))) : [];
-    this.#sink = frames !== null || check ? new FrameSink(() => reader.t0EpochNs ?? 0n, frames, judges) : null;
-    const parts = {
+    this.#engineName = this.#nameEngine(config, frames !== null || check || survey.hasEsp || work !== undefined);
+    this.#sink = frames !== null || check
+      ? new FrameSink(() => reader.t0EpochNs ?? 0n, frames, check ? this.#judgesOf(config) : [])
+      : null;
+    const parts: PlainParts = {
       config,
       engine: this.#engine,
       ledger: this.#ledger,
-      sa: this.#sa,
-      aead,
-      opener,
-      directory,
-      statistics,
-      ...(this.#reverseSa === undefined
-        ? {}
-        : { reverse: { sa: this.#reverseSa, aead: this.#aeadOf(this.#reverseSa) } }),
       tap: this.#sink === null ? null : (skb: Skb, tNs: number) => this.#sink!.take(this.player.host.skbs, skb, tNs),
       wireTap: this.#sink === null
         ? null
@@ -267,14 +285,20 @@ class Model {
       probe,
       poison,
     };
-    this.player = PLAYERS[config.path](parts, {
+    const capture: PlayedCapture = {
       reader: repeated ?? reader,
       name: request.input.name,
       // Who has the keys is whom they are for.
       isLocal: isOfFile && config.local === "auto" ? () => true : localityOf(config, survey.local),
       hasEsp: survey.hasEsp,
       pass: repeated === null ? null : () => repeated.pass,
-    });
+    };
+    this.player = this.#sa === undefined
+      ? PLAIN_PLAYERS[config.path](parts, capture)
+      : PLAYERS[config.path](this.#withEsp(parts, this.#sa, isOfFile ? associations : undefined), capture);
+    for (const { skbs: { memory } } of [this.player.host, this.player.peer ?? []].flat()) {
+      memory.watch = work?.watch(memory) ?? null;
+    }
   }
 
   /** Runs until everything that arrived has left, reading the capture as it goes. */
@@ -282,6 +306,39 @@ class Model {
     this.#engine.paused = true;
     const reader = this.repeated ?? this.reader;
     while (this.#engine.paused || !this.#engine.run()) this.player.traffic.resume(await reader.fill());
+  }
+
+  /** Who encrypts; undefined when nobody looks, or there is nothing to encrypt. */
+  #nameEngine({ mode, engine }: Config, isLookedAt: boolean): EngineName | undefined {
+    if (mode === "none") return undefined;
+    return engine === "auto" ? (isLookedAt ? fastestEngine() : undefined) : engine;
+  }
+
+  /** Who looks at what is sent: one for each SA, or at clear frames. */
+  #judgesOf({ path, mode, mtu }: Config): Judge[] {
+    if (mode === "none") return [new ClearJudge(mtu, path === "send" || path === "host-to-host")];
+    const name = this.#engineName;
+    if (path === "receive" || name === undefined || name === "skip") return [];
+    return [this.#sa, this.#reverseSa].flatMap((sa) => {
+      return sa === undefined ? [] : [new FrameJudge(sa, sa.aead(ENGINES[name]))];
+    });
+  }
+
+  /** `parts` with what seals and opens; `associations` are those of a file that the capture's ESP is of. */
+  #withEsp(parts: PlainParts, sa: SecurityAssociation, associations: readonly SaEntry[] | undefined): PathParts {
+    const { config } = parts;
+    const { statistics, resolved: { provenance } } = this.request;
+    const opener = config.engine === "skip" ? null : sa.aead(ENGINES[this.#engineName ?? fastestEngine()]);
+    const directory = associations !== undefined && opener !== null
+      ? new SaDirectory(associations, ENGINES[this.#engineName!], {
+        seed: config.seed,
+        windowSize: config.replay_window,
+        isWindowChosen: !/^(default|preset )/.test(provenance.replay_window),
+      })
+      : undefined;
+    const reverse = this.#reverseSa;
+    const back = reverse === undefined ? {} : { reverse: { sa: reverse, aead: this.#aeadOf(reverse) } };
+    return { ...parts, sa, aead: this.#aeadOf(sa), opener, directory, statistics, ...back };
   }
 
   /** What encrypts under `sa`; null when nobody looks. */

@@ -42,7 +42,10 @@ export interface SendArrivalOptions {
   readonly mtu: number;
   /** The process sends files. */
   readonly sendfile: boolean;
-  /** What the capture shows to be acknowledged counts: nobody else answers. */
+  /**
+   * The captured other side counts, since nobody else answers: what it acknowledges, and how large the segments may be that it takes.
+   * Another host of the run takes what the MTU lets through.
+   */
   readonly acknowledges: boolean;
   /** The pass that is read, from 0; null when there is but one. */
   readonly pass: (() => number) | null;
@@ -190,12 +193,13 @@ export class SendArrivals {
     if (!isWholeTcp(bytes, facts)) return;
     const ours = this.#flowPairs.reverse(this.#flow);
     const flags = tcp.flags(bytes, facts.transportAt);
+    if (!this.options.acknowledges) return;
     if ((flags & tcp.FLAG_SYN) !== 0) {
       const mss = maximumSegmentSize(bytes, facts.transportAt, tcp.dataOffsetBytes(bytes, facts.transportAt));
       if (mss !== undefined) this.#announced[this.#flow] = mss;
       this.#tellMss(ours, this.#flow);
     }
-    if (!this.options.acknowledges || (flags & tcp.FLAG_ACK) === 0) return;
+    if ((flags & tcp.FLAG_ACK) === 0) return;
     this.#acknowledgedFlow = ours;
     this.#acknowledgment = tcp.acknowledgment(bytes, facts.transportAt);
   }

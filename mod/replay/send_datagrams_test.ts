@@ -94,6 +94,10 @@ Deno.test("path send fills in fragments that the capture lacks, and says so", as
   assert(testRun.run.warnings.includes("1 datagrams lack fragments in the capture: filled with a fixed pattern"));
   const cut = await send([first!], "linux-6.1");
   assertEquals(cut.events.of("seal").length, 1);
+  // Any fragment knows the addresses.
+  const headless = await send([last!], "linux-6.1", "mode=none");
+  assertEquals(headless.sent.length, 3);
+  for (const { bytes } of headless.sent) assertEquals(bytes.subarray(26, 34), first!.subarray(26, 34));
 });
 
 Deno.test("path send fragments IPv6 datagrams before ESP in the tunnel, and behind it in transport mode", async () => {

@@ -11,6 +11,7 @@
 
 import type { Config } from "../config/schema.ts";
 import { headerBytes } from "../esp/arithmetic.ts";
+import type { TransformRoom } from "../stages/datagram_layout.ts";
 import { DatagramSender } from "../stages/datagram_send.ts";
 import { EspEncap } from "../stages/esp_encap.ts";
 import { espHeaderBytes, EspTransform } from "../stages/esp_transform.ts";
@@ -26,25 +27,77 @@ import { TxNic } from "../stages/tx_nic.ts";
 import { xfrmDeviceOf } from "../stages/xfrm_device.ts";
 import { buildXfrmEgress } from "../stages/xfrm_egress.ts";
 import { type InnerMtu, XfrmOutput } from "../stages/xfrm_output.ts";
-import { insideOf, type PathParts } from "./forward_path.ts";
+import { insideOf, type PathParts, type PlainParts } from "./forward_path.ts";
 
 /** A write of a process that always has more to send. */
 const BULK_WRITE_BYTES = 65536;
 
-/** A local sender, built. */
-export interface SendPath {
+/** A local sender, built: with or without ESP. */
+export interface SendEnd {
   readonly host: Host;
   readonly sender: Sender;
   /** Takes what a socket sends, headers in front. */
   readonly output: LocalOut;
-  readonly xfrm: XfrmOutput;
   readonly nic: TxNic;
-  readonly transform: EspTransform;
   readonly qdisc: EgressQueue;
-  /** What an IP packet may measure so that it fits the egress device after ESP. */
-  readonly innerMtu: InnerMtu;
   /** Gives back what the stages hold for themselves. */
   release(): void;
+}
+
+/** A local sender through ESP, built. */
+export interface SendPath extends SendEnd {
+  readonly xfrm: XfrmOutput;
+  readonly transform: EspTransform;
+  /** What an IP packet may measure so that it fits the egress device after ESP. */
+  readonly innerMtu: InnerMtu;
+}
+
+/** The way out of what sockets send, as they see it. */
+export interface WayOut {
+  readonly output: LocalOut;
+  /** What an IP packet may measure. */
+  readonly innerMtu: InnerMtu;
+  /** Room that a transform asks for. */
+  readonly room: TransformRoom;
+  readonly isTunnel: boolean;
+  /** Segments of one TCP buffer, at most. */
+  readonly maxSegments: number;
+}
+
+/** The sockets of a host that sends, and their processes. */
+export interface SendingSockets {
+  readonly sender: Sender;
+  /** Gives back what they hold themselves. */
+  release(): void;
+}
+
+/** Builds the sockets in front of `way`. */
+export function buildSockets(
+  host: Host,
+  { config, connections }: Pick<PlainParts, "config" | "connections">,
+  { output, innerMtu, room, isTunnel, maxSegments }: WayOut,
+): SendingSockets {
+  const datagrams = new DatagramSender({ host, output, room, innerMtu, isTunnel });
+  const sender = new Sender(host, {
+    sockets: {
+      host,
+      output,
+      innerMtu,
+      gso: hasSocketGso(config),
+      maxSegments,
+      writeBytes: config.write_bytes === "auto" ? BULK_WRITE_BYTES : Number(config.write_bytes),
+      connections: connections ?? null,
+    },
+    datagrams,
+    endsWrites: config.write_bytes === "auto",
+  });
+  return {
+    sender,
+    release: () => {
+      sender.release();
+      datagrams.release();
+    },
+  };
 }
 
 /** Frames inside at most: half of the queue is left for the buffers that fill the other half, and for fragments. */
@@ -81,23 +134,11 @@ export function buildSendPath(parts: PathParts): SendPath {
   });
   const output = new LocalOut(host, xfrm, innerMtu, isTunnel);
   const room = { headerBytes: inFront, trailerBytes: sa.blockBytes + 1 + sa.icvBytes };
-  const datagrams = new DatagramSender({ host, output, room, innerMtu, isTunnel });
-  const sender = new Sender(host, {
-    sockets: {
-      host,
-      output,
-      innerMtu,
-      gso: hasSocketGso(config),
-      maxSegments: config.gso === "xfrm" ? insideMax : Infinity,
-      writeBytes: config.write_bytes === "auto" ? BULK_WRITE_BYTES : Number(config.write_bytes),
-      connections: parts.connections ?? null,
-    },
-    datagrams,
-    endsWrites: config.write_bytes === "auto",
-  });
+  const maxSegments = config.gso === "xfrm" ? insideMax : Infinity;
+  const sockets = buildSockets(host, parts, { output, innerMtu, room, isTunnel, maxSegments });
   return {
     host,
-    sender,
+    sender: sockets.sender,
     output,
     xfrm,
     nic,
@@ -105,8 +146,7 @@ export function buildSendPath(parts: PathParts): SendPath {
     qdisc,
     innerMtu,
     release: () => {
-      sender.release();
-      datagrams.release();
+      sockets.release();
       transform.release();
     },
   };

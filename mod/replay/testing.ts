@@ -9,14 +9,15 @@ import { sourceOfBytes } from "../capture/mod.ts";
 import { buildPcap } from "../capture/testing.ts";
 import { resolveConfig } from "../config/resolve.ts";
 import { PROFILES } from "../cost/profiles.ts";
-import type { Profile } from "../cost/profile.ts";
+import { checkProfile, type Profile } from "../cost/profile.ts";
 import { type EventBlock, type Fold } from "../ledger/ledger.ts";
 import { EVENT_NAMES, REASONS, STAGE_NAMES } from "../ledger/schema.ts";
 import { set16, set32 } from "../wire/bytes.ts";
 import { finish, partialSum, pseudoHeaderSumIpv4 } from "../wire/checksum.ts";
 import { writeHeaderChecksum } from "../wire/ipv4.ts";
 import type { CaptureInput, ReplayRequest, Run } from "./run.ts";
-import { replay } from "./run.ts";
+import { replayWatched } from "./run.ts";
+import type { WorkWatch } from "./work_watch.ts";
 
 /** Fields of a TCP/IPv4 frame; what is left out is that of a segment in the middle of a bulk flow. */
 export interface TcpFrame {
@@ -184,7 +185,7 @@ export async function runOf(
   input: CaptureInput,
   preset: string,
   sets: readonly string[] = [],
-  options: Partial<ReplayRequest> & { foldsBeside?: readonly Fold[] } = {},
+  options: Partial<ReplayRequest> & { foldsBeside?: readonly Fold[]; work?: WorkWatch } = {},
 ): Promise<TestRun> {
   const events = new Recorder();
   const sent: SentFrame[] = [];
@@ -194,7 +195,7 @@ export async function runOf(
       sent.push({ tNs, bytes: bytes.slice(0, length) });
     },
   };
-  const run = await replay({
+  const request: ReplayRequest = {
     input,
     resolved: resolveConfig({ preset, sets }),
     profile: PROFILES.get("published")!,
@@ -203,16 +204,26 @@ export async function runOf(
     folds: [events, ...options.foldsBeside ?? []],
     poison: true,
     ...options,
-  });
+  };
+  const run = await replayWatched(request, options.work);
   return { run, events, sent };
 }
 
 /** A profile with one price: `value` per event of a kind in a stage. */
 export function flatProfile(event: string, stage: string, unit: "ns/op" | "ns/byte", value: number): Profile {
-  return {
-    name: "flat",
-    description: "one price",
-    clock_ghz: 1,
-    coefficients: [{ event, stage, unit, value, low: value, high: value, source: "test", note: "test" }],
-  };
+  return profileOf({ [`${event} ${stage} ${unit}`]: value });
+}
+
+/**
+ * A profile of these prices alone, for what must not depend on the shipped ones. Keys say what has the price: "seal ns/byte"
+ * wherever it happens, "visit gro ns/op" in one stage.
+ */
+export function profileOf(prices: Readonly<Record<string, number>>): Profile {
+  const coefficients = Object.entries(prices).map(([key, value]) => {
+    const [event, ...rest] = key.split(" ");
+    const [unit, stage] = rest.reverse();
+    const priced = stage === undefined ? { event, unit } : { event, stage, unit };
+    return { ...priced, value, low: value, high: value, source: "test", note: "test" };
+  });
+  return checkProfile({ name: "flat", description: "prices of a test", clock_ghz: 1, coefficients }, "of a test");
 }

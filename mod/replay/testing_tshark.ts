@@ -25,7 +25,7 @@ export function judgement(path: string, { run }: TestRun, names: readonly string
     "esp.enable_authentication_check:TRUE",
     "tcp.check_checksum:TRUE",
     "ip.check_checksum:TRUE",
-    ...[run.sa, ...run.reverseSa === undefined ? [] : [run.reverseSa]].flatMap(saTableLines).map((line) =>
+    ...[run.sa, run.reverseSa].flatMap((sa) => sa === undefined ? [] : saTableLines(sa)).map((line) =>
       `uat:esp_sa:${line}`
     ),
   ];

@@ -109,14 +109,14 @@ async function judge(version: 4 | 6, sa: readonly string[], configurations: read
     "esp.enable_encryption_decode:TRUE",
     "esp.enable_authentication_check:TRUE",
     "esp.enable_null_encryption_decode_heuristic:FALSE",
-    ...saTableLines(run.sa).map((line) => `uat:esp_sa:${line}`),
+    ...saTableLines(run.sa!).map((line) => `uat:esp_sa:${line}`),
   ];
   const rows = (await linesOf(version, runs.flatMap(({ sent }) => sent), options)).map((line) => line.split("\t"));
   const expected = byFlow(lines.map((line) => line.split("\t")));
   for (const [i, { sent }] of runs.entries()) {
     const where = configurations[i]!.join(" ");
     const own = rows.splice(0, sent.length);
-    assertEquals(own.map((cells) => cells[0]), Array(frames.length).fill(run.sa.icvBytes > 0 ? "1" : ""), where);
+    assertEquals(own.map((cells) => cells[0]), Array(frames.length).fill(run.sa!.icvBytes > 0 ? "1" : ""), where);
     assertEquals(byFlow(own), expected, where);
   }
   assertEquals(rows, []);

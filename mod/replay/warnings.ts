@@ -56,7 +56,7 @@ export function replayWarnings(
   }
   warnings.push(...captureWarnings(reader, oddities, config, hasAssociations));
   const grown = delivery.longestFrameBytes - ETH_HLEN;
-  if (config.path !== "receive" && config.oversize === "grow" && grown > config.mtu) {
+  if (config.path !== "receive" && config.mode !== "none" && config.oversize === "grow" && grown > config.mtu) {
     warnings.push(
       `ESP makes packets of up to ${grown} bytes: the egress MTU of ${config.mtu} grew to fit (oversize=grow)`,
     );
@@ -67,7 +67,7 @@ export function replayWarnings(
         "what is lost between its own hosts), they count as drops (captured-again)",
     );
   }
-  if (tooLarge > 0 && config.path === "receive") {
+  if (tooLarge > 0 && (config.path === "receive" || config.mode === "none")) {
     warnings.push(`${tooLarge} packets are dropped: they are larger than the MTU of ${config.mtu}`);
   } else if (tooLarge > 0) {
     const remedy = config.oversize === "drop"
@@ -124,7 +124,9 @@ function captureWarnings(
 }
 
 function howSuperPacketsArrive({ superSegments }: Readonly<Oddities>, config: Config): string {
-  if (config.path === "receive") return `they arrive as ${superSegments} segments, each in ESP of its own`;
+  if (config.path === "receive" && config.mode !== "none") {
+    return `they arrive as ${superSegments} segments, each in ESP of its own`;
+  }
   const pages = PAGED_LAYOUTS.has(config.rx_layout) ? "" : `, in page fragments whatever rx_layout=${config.rx_layout}`;
   return `they arrive as aggregates of ${superSegments} segments${pages}`;
 }

@@ -19,17 +19,21 @@
  * @module
  */
 
-import { EVENT_NAMES, REASON, STAGE } from "../ledger/schema.ts";
+import { EVENT, REASON, STAGE } from "../ledger/schema.ts";
 import { PS_PER_NS } from "../ledger/units.ts";
 import type { Run } from "../replay/run.ts";
 import { hostLoads } from "./host_loads.ts";
 import { goodputBytes, goodputGbps, wireGbps } from "./rates.ts";
 
-/** What can limit a run, as it is called in traces; `tx-cpu` and `rx-cpu` are the networking CPUs of two hosts. */
+/**
+ * What can limit a run, as it is called in traces; `tx-cpu` and `rx-cpu` are the networking CPUs of two hosts, `reader-cpu` the
+ * CPUs on which the processes of the second read.
+ */
 export type ResourceName =
   | "net-cpu"
   | "tx-cpu"
   | "rx-cpu"
+  | "reader-cpu"
   | "crypto-cpu"
   | "accel"
   | "tx-queue"
@@ -74,52 +78,118 @@ const CONGESTION = [
   REASON.transQueueFull,
 ];
 
+/** Busy times, in ns, that follow from the events of a run and their prices. */
+export interface BusyTimes {
+  /** Of each CPU, in the order of `Run.busyNs`. */
+  readonly cpusNs: readonly number[];
+  /** Of all CPUs together in the stages of the one queue of the device (`isQueueWork()`). */
+  readonly queueNs: number;
+}
+
+/** What sets the pace of a run. */
+interface Pace {
+  /** In Gbit/s. */
+  readonly goodput: number;
+  /** All resources that work, the busiest first. */
+  readonly workers: readonly [Worker, ...Worker[]];
+  /** Utilisation of a resource that sets the pace. */
+  readonly saturated: number;
+  /** What holds up those that work; undefined where the busiest of them sets the pace. */
+  readonly waiting: ResourceName | undefined;
+  /** What was offered; undefined where it comes as fast as it is taken. */
+  readonly traffic: Limit | undefined;
+}
+
 /** The limits of a run; undefined where too little came out to tell. */
 export function limitsOf(run: Run): Limits | undefined {
-  const workers = workersOf(run);
-  const busiest = workers[0];
-  const goodput = goodputGbps(run);
-  if (busiest === undefined || goodput === undefined) return undefined;
-  const saturated = busiest.utilisation < BUSY ? 1 : busiest.utilisation;
+  const pace = paceOf(run);
+  if (pace === undefined) return undefined;
+  const { goodput, workers, saturated, waiting, traffic } = pace;
   const limitOf = ({ name, utilisation }: Worker): Limit => {
     return { name, gbps: utilisation > 0 ? goodput * saturated / utilisation : undefined };
   };
-  const traffic = trafficLimit(run);
-  if (traffic !== undefined && congestion(run, "rows") === 0) return { first: "traffic", next: limitOf(busiest) };
-  const waiting = busiest.utilisation < BUSY ? whatWaits(run) : undefined;
+  if (waiting === "traffic") return { first: waiting, next: limitOf(workers[0]) };
   const others = workers.slice(waiting === undefined ? 1 : 0).map(limitOf);
-  return { first: waiting ?? busiest.name, next: lowest(traffic === undefined ? others : [...others, traffic]) };
+  return { first: waiting ?? workers[0].name, next: lowest(traffic === undefined ? others : [...others, traffic]) };
 }
 
-/** All resources that work, the busiest first. */
-function workersOf(run: Run): Worker[] {
+/**
+ * How many times as long the run would take, had its CPUs been busy for other times with the same events: 1 with its own. What
+ * it waits for stays as it is until a resource that works would be busier than that allows. Undefined where `limitsOf()` is.
+ */
+export function stretchOf(run: Run, busy: BusyTimes): number | undefined {
+  const pace = paceOf(run);
+  if (pace === undefined) return undefined;
+  const { goodput, saturated, waiting, traffic } = pace;
+  const utilisation = workersOf(run, busy)[0]!.utilisation;
+  if (waiting !== undefined) return Math.max(1, utilisation / saturated);
+  const before = pace.workers[0].utilisation;
+  const stretch = utilisation === before ? 1 : utilisation / before;
+  return traffic?.gbps === undefined ? stretch : Math.max(stretch, Math.min(1, goodput / traffic.gbps));
+}
+
+function paceOf(run: Run): Pace | undefined {
+  const [busiest, ...others] = workersOf(run, busyTimesOf(run));
+  const goodput = goodputGbps(run);
+  if (busiest === undefined || goodput === undefined) return undefined;
+  const traffic = trafficLimit(run);
+  const isOffered = traffic !== undefined && congestion(run, "rows") === 0;
+  const isIdle = busiest.utilisation < BUSY;
+  return {
+    goodput,
+    workers: [busiest, ...others],
+    saturated: isIdle ? 1 : busiest.utilisation,
+    waiting: isOffered ? "traffic" : isIdle ? whatWaits(run) : undefined,
+    traffic,
+  };
+}
+
+/** The busy times of a run as it was. */
+export function busyTimesOf(run: Run): BusyTimes {
+  return { cpusNs: run.busyNs, queueNs: queueNs(run) };
+}
+
+/** All resources that work, the busiest first, with other busy times of the CPUs. */
+function workersOf(run: Run, busy: BusyTimes): Worker[] {
   const { elapsedNs, tally, resolved: { config } } = run;
   const wire = wireGbps(run);
   if (elapsedNs === 0 || wire === undefined) return [];
-  const hosts = hostLoads(run);
+  const hosts = hostLoads({ ...run, busyNs: busy.cpusNs });
   const names = hosts.length > 1 ? ["tx-cpu", "rx-cpu"] as const : ["net-cpu"] as const;
   const workers: Worker[] = names.map((name, i) => ({ name, utilisation: Math.max(...hosts[i]!.netNs) / elapsedNs }));
+  const readerNs = hosts.flatMap((host) => host.readerNs);
+  if (readerNs.length > 0) workers.push({ name: "reader-cpu", utilisation: Math.max(...readerNs) / elapsedNs });
   const cryptoNs = hosts.flatMap((host) => host.cryptoNs);
   if (cryptoNs.length > 0) workers.push({ name: "crypto-cpu", utilisation: Math.max(...cryptoNs) / elapsedNs });
   if (config.crypto === "accel") {
     const bits = 8 * (tally.sum({ event: "seal" }).bytes + tally.sum({ event: "open" }).bytes);
     workers.push({ name: "accel", utilisation: bits / config.accel_gbps / elapsedNs / hosts.length });
   }
-  if (config.net_cpus > 1 && hosts.length === 1 && (config.gso === "l2" || config.path === "receive")) {
-    workers.push({ name: "tx-queue", utilisation: queueNs(run) / elapsedNs });
+  const isCutInQueue = config.gso === "l2" || config.path === "receive" || config.mode === "none";
+  if (config.net_cpus > 1 && hosts.length === 1 && isCutInQueue) {
+    workers.push({ name: "tx-queue", utilisation: busy.queueNs / elapsedNs });
   }
   if (run.delivery.frames > 0) workers.push({ name: "link", utilisation: wire / config.link_gbps });
   return workers.sort((a, b) => b.utilisation - a.utilisation);
 }
 
-/** Stages of the queue of the device, with `gso=l2` and where clear packets are forwarded. */
+/** Stages of the queue of the device, with `gso=l2` and where packets are clear. */
 const QUEUE_STAGES = ["qdisc", "gso", "esp-output", "driver-tx"] as const;
 
-/** Work of these stages, which one CPU at a time does, whichever it is. */
+/** What a CPU does for itself there, before a packet lies in the queue. */
+const BEFORE_QUEUE: readonly number[] = [EVENT.visit, EVENT.enqueue];
+
+/** Whether this is work of the queue of the device, which one CPU at a time does, whichever it is. */
+export function isQueueWork(event: number, stage: number): boolean {
+  if (stage === STAGE.qdisc) return !BEFORE_QUEUE.includes(event);
+  return QUEUE_STAGES.some((name) => STAGE[name] === stage);
+}
+
 function queueNs({ tally }: Run): number {
-  const costPs = EVENT_NAMES.reduce((sum, event) => {
-    return sum + QUEUE_STAGES.reduce((of, stage) => of + tally.sum({ event, stage: STAGE[stage] }).costPs, 0);
-  }, 0);
+  let costPs = 0;
+  for (const event of Object.values(EVENT)) {
+    tally.forEach(event, (stage, _, sums) => costPs += isQueueWork(event, stage) ? sums.costPs : 0);
+  }
   return costPs / PS_PER_NS;
 }
 

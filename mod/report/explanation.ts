@@ -98,13 +98,16 @@ function scenesOf(life: PacketLife, chapter: Chapter): Told[] {
   });
 }
 
-/** Of other packets that join the aggregate in the same way, one after the other, only the last is told, with their count. */
+/**
+ * Of other packets that join the aggregate in the same way, one after the other, only the last is told, with their count; so is the
+ * last of the frames that a NIC cuts a buffer into.
+ */
 function withoutRuns(told: readonly Told[]): Told[] {
   const kept: Told[] = [];
   for (const { step, scene } of told) {
     const index = kept.findLastIndex((other) => "row" in other.step);
     const last = kept[index];
-    if (last !== undefined && isOtherJoining(last) && isOtherJoining({ step, scene }) && sameReason(last.step, step)) {
+    if (last !== undefined && isOneOfMany(last) && isOneOfMany({ step, scene }) && isSameRun(last.step, step)) {
       kept.length = index;
       kept.push({ step, scene: { ...scene, joined: last.scene.joined + 1 } });
     } else {
@@ -114,12 +117,14 @@ function withoutRuns(told: readonly Told[]): Told[] {
   return kept;
 }
 
-function isOtherJoining({ step, scene }: Told): boolean {
-  return "row" in step && step.row.event === "merge" && step.row.packet !== scene.life.number - 1;
+function isOneOfMany({ step, scene }: Told): boolean {
+  if (!("row" in step)) return false;
+  const { event, packet } = step.row;
+  return event === "merge" && packet !== scene.life.number - 1 || event === "send" && packet === NONE;
 }
 
-function sameReason(a: Step, b: Step): boolean {
-  return "row" in a && "row" in b && a.row.reason === b.row.reason;
+function isSameRun(a: Step, b: Step): boolean {
+  return "row" in a && "row" in b && a.row.event === b.row.event && a.row.reason === b.row.reason;
 }
 
 /** The picture of a buffer: one line, and one more for each buffer of its frag_list, the first few in full. */

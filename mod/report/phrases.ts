@@ -67,6 +67,12 @@ export function dropOf(chapter: Chapter): StoryRow | undefined {
   return rows(chapter).find(({ event }) => event === "drop");
 }
 
+/** The SA of a run in which something happened to ESP: there is one. */
+export function saOf({ sa }: Run): NonNullable<Run["sa"]> {
+  if (sa === undefined) throw new Error("Cannot tell of ESP: the run is without IPsec");
+  return sa;
+}
+
 /** Which of two hosts a CPU is of: A, which sends, or B; undefined of a device, and where there is but one host. */
 export function hostOf(cpu: number, { busyNs, peerCpus }: Run): "A" | "B" | undefined {
   if (peerCpus === 0 || cpu === NONE) return undefined;

@@ -6,7 +6,7 @@
 
 import type { StoryRow } from "../replay/explain.ts";
 import { decryptedByNic, isDecapsulatedByNic } from "./offload_sentences.ts";
-import { by, capital, dropOf, has, hostOf, plural, rows, type Scene, type Sentence } from "./phrases.ts";
+import { by, capital, dropOf, has, hostOf, plural, rows, saOf, type Scene, type Sentence } from "./phrases.ts";
 
 /** Drops before the bytes of a packet are looked at. */
 const BEFORE_DECRYPTION: ReadonlySet<string> = new Set(["no-state", "replay", "esp-short"]);
@@ -16,7 +16,7 @@ export const RECEIVE_SENTENCES: Readonly<Record<string, Sentence>> = {
   "visit ip-input": (_, scene) => {
     if (dropOf(scene.chapter) !== undefined) return "IP input looks at it (ip_rcv).";
     return isClear(scene)
-      ? "The clear packet is for our host (ip_rcv, ip_local_deliver)."
+      ? `The ${scene.life.run.sa === undefined ? "" : "clear "}packet is for our host (ip_rcv, ip_local_deliver).`
       : "It is for our host, and is ESP (ip_rcv, ip_local_deliver).";
   },
   "visit esp-input": espInputVisit,
@@ -49,10 +49,11 @@ export const RECEIVE_SENTENCES: Readonly<Record<string, Sentence>> = {
   },
   "reject": ({ reason }) => `Rejected: ${reason.meaning}${by(reason)}.`,
   "tap": (row, { life }) => {
-    const what = row.reason.name === "esp" ? "as ESP" : "in the clear";
+    const isClear = life.run.sa === undefined ? "" : ", in the clear";
+    const what = row.reason.name === "esp" ? ", as ESP" : isClear;
     return life.run.resolved.config.tap === "none"
-      ? `Nobody listens; a packet tap would see it here, ${what}${by(row.reason)}.`
-      : `A packet tap sees it, ${what}: ${plural(row.bytes, "byte")}${by(row.reason)}.`;
+      ? `Nobody listens; a packet tap would see it here${what}${by(row.reason)}.`
+      : `A packet tap sees it${what}: ${plural(row.bytes, "byte")}${by(row.reason)}.`;
   },
   "user-copy user-read": ({ bytes, skb, reason }) =>
     `${capital(reason.meaning)}: ${plural(bytes, "byte")} from skb ${skb}${by(reason)}.`,
@@ -67,7 +68,7 @@ export function espInGro(scene: Scene): string | undefined {
   const next = chapters[chapters.indexOf(scene.chapter) + 1];
   return next?.stage === "esp-input"
     ? "GRO has a handler for ESP, which decrypts it in this poll (esp4_gro_receive, esp6_gro_receive)."
-    : run.sa.encapsulation === null
+    : saOf(run).encapsulation === null
     ? "GRO passes it on at once: it is ESP (dev_gro_receive)."
     : "GRO has no handler for ESP in UDP (udp_gro_receive).";
 }
@@ -82,10 +83,10 @@ const OPENED: Readonly<Record<string, string>> = {
   "aes-gmac": "are authenticated with AES-GMAC and are clear",
 };
 
-/** ESP input has been there before, since a NIC received it last. */
+/** There is no ESP, or ESP input has been there before, since a NIC received it last. */
 function isClear(scene: Scene): boolean {
   const { life, chapter } = scene;
-  if (isDecapsulatedByNic(scene)) return true;
+  if (life.run.sa === undefined || isDecapsulatedByNic(scene)) return true;
   const before = life.chapters.slice(0, life.chapters.indexOf(chapter));
   const received = before.findLastIndex(({ stage }) => stage === "driver-rx");
   return before.slice(Math.max(0, received)).some(({ stage }) => stage === "esp-input");
@@ -95,7 +96,8 @@ function espInputVisit({ cpu }: StoryRow, scene: Scene): string | string[] {
   const { life, chapter } = scene;
   const drop = dropOf(chapter);
   if (drop !== undefined && BEFORE_DECRYPTION.has(drop.reason.name)) return "ESP input looks for its SA (xfrm_input).";
-  const { sa, reverseSa = sa } = life.run;
+  const sa = saOf(life.run);
+  const { reverseSa = sa } = life.run;
   const { spi } = hostOf(cpu, life.run) === "A" ? reverseSa : sa;
   const found = `The SA of SPI 0x${spi.toString(16)} is found; its sequence number has not come before (xfrm_input).`;
   const byNic = decryptedByNic(scene);

@@ -16,7 +16,7 @@ import { NONE, REASONS } from "../ledger/schema.ts";
 import type { BufferShape, PacketLife, StoryRow } from "../replay/explain.ts";
 import { formatNumber } from "./columns.ts";
 import { NS_PER_US, PS_PER_NS, wireBytes } from "../ledger/units.ts";
-import { by, capital, copied, dropOf, has, plural, rows, type Scene, type Sentence } from "./phrases.ts";
+import { by, capital, copied, dropOf, has, plural, rows, saOf, type Scene, type Sentence } from "./phrases.ts";
 import { CRYPTO_SENTENCES } from "./crypto_sentences.ts";
 import { espLeftToNic, OFFLOAD_SENTENCES, xfrmLeftToNic } from "./offload_sentences.ts";
 import { espInGro, RECEIVE_SENTENCES } from "./receive_sentences.ts";
@@ -32,14 +32,15 @@ const SENTENCES: Readonly<Record<string, Sentence>> = {
   "arrive": ({ bytes, stage }, { chapter, life }) => {
     if (dropOf(chapter) !== undefined) return `Arrives: ${bytes} bytes.`;
     if (stage === "socket") return `The process has it to send: what the captured host sent as ${bytes} bytes.`;
-    if (isReceiver(life) && life.record.outcome !== "bypass") {
+    if (isReceiver(life) && !isPlain(life) && life.record.outcome !== "bypass") {
       return `Arrives as ESP: the NIC writes ${bytes} bytes by DMA into its receive buffers. No CPU copy.`;
     }
     return `Arrives: the NIC writes ${bytes} bytes by DMA into its receive buffers. No CPU copy.`;
   },
 
   "visit driver-rx": () => "The driver takes the frame from its ring and builds an skb (napi poll).",
-  "visit napi": () => "Up the stack it goes its own way: not for ESP (__netif_receive_skb_core).",
+  "visit napi": (_, { life }) =>
+    `Up the stack it goes its own way: not ${isPlain(life) ? "IP" : "for ESP"} (__netif_receive_skb_core).`,
   "visit gro": groVisit,
   "visit forward": forwardVisit,
   "visit socket": () => "The process writes to its socket (sendmsg).",
@@ -110,11 +111,14 @@ const SENTENCES: Readonly<Record<string, Sentence>> = {
   "send": ({ bytes }) =>
     `The last bit is on the wire: ${bytes} bytes, ` +
     `${wireBytes(bytes)} with FCS, preamble and gap.`,
-  "send to-peer": ({ bytes }, { life }) =>
-    `The last bit is on the wire: ${bytes} bytes, ${
-      wireBytes(bytes)
-    } with FCS, preamble and gap; it reaches the other host ` +
-    `${life.run.resolved.config.link_delay_us} us later.`,
+  "send to-peer": ({ bytes }, { life, joined }) => {
+    const later = `${life.run.resolved.config.link_delay_us} us later`;
+    const wire = `${bytes} bytes, ${wireBytes(bytes)} with FCS, preamble and gap`;
+    return joined === 1
+      ? `The last bit is on the wire: ${wire}; it reaches the other host ${later}.`
+      : `The NIC has cut it into ${joined} frames, and the last bit of the last is on the wire: ${wire}; each reaches the ` +
+        `other host ${later}.`;
+  },
   "send to-sender": ({ bytes }) =>
     `The acknowledgment is on the wire back: ${bytes} bytes, ${wireBytes(bytes)} with FCS, preamble and gap.`,
   "acknowledge": ({ reason }) => `The receiver acknowledges what it has: ${reason.meaning}${by(reason)}.`,
@@ -133,16 +137,21 @@ function isReceiver({ run }: PacketLife): boolean {
   return run.resolved.config.path === "receive";
 }
 
+/** No IPsec: packets are clear from end to end. */
+function isPlain({ run }: PacketLife): boolean {
+  return run.sa === undefined;
+}
+
 /** When an aggregate is cut, and by which kernel function. */
 function whoCuts(life: PacketLife): [when: string, caller: string] {
-  if (isReceiver(life)) return ["on its way to the driver", "validate_xmit_skb"];
+  if (isReceiver(life) || isPlain(life)) return ["on its way to the driver", "validate_xmit_skb"];
   if (life.run.resolved.config.gso === "l2") return ["on its way to the driver", "esp4_gso_segment"];
   return ["before it is encapsulated", "xfrm_output_gso"];
 }
 
 /** The limit that a length is held against. */
 function whatFits(life: PacketLife): string {
-  return `${life.lengths.innerMtu} ${isReceiver(life) ? "may be sent" : "fit into the tunnel"}`;
+  return `${life.lengths.innerMtu} ${isReceiver(life) || isPlain(life) ? "may be sent" : "fit into the tunnel"}`;
 }
 
 function descriptors(shape: BufferShape): number {
@@ -166,7 +175,7 @@ function groVisit(row: StoryRow, scene: Scene): string {
 }
 
 function forwardVisit(_: StoryRow, { life, chapter, shape, after }: Scene): string[] {
-  const where = isReceiver(life) ? "routed on in the clear" : "routed to the tunnel";
+  const where = isPlain(life) ? "routed on" : isReceiver(life) ? "routed on in the clear" : "routed to the tunnel";
   if (dropOf(chapter) !== undefined) return [`It is to be ${where} (ip_rcv, ip_forward).`];
   const { headroomNeeded } = life.lengths;
   const grown = has(chapter, "copy", "expand-head");
@@ -207,7 +216,7 @@ function xfrmVisit(_: StoryRow, scene: Scene): string | string[] {
     ? `${headroomNeeded} bytes are needed, so the head is replaced`
     : `${shape.headroom} bytes cover the ${headroomNeeded} of outer headers and link layer`;
   return [
-    `One transformation: ESP in ${life.run.sa.mode} mode (xfrm_output_one).`,
+    `One transformation: ESP in ${saOf(life.run).mode} mode (xfrm_output_one).`,
     `Headroom: ${room} (xfrm_skb_check_space).`,
     ...(wasPushed(shape, after) ? [leftToLayer2(life, after!)] : []),
   ];
@@ -219,7 +228,7 @@ function wasPushed(shape: BufferShape | undefined, after: BufferShape | undefine
 }
 
 function leftToLayer2({ run }: PacketLife, { gsoSize, gsoSegs }: BufferShape): string {
-  const headers = run.sa.mode === "tunnel" ? "Outer IP header and dummy ESP header are" : "A dummy ESP header is";
+  const headers = saOf(run).mode === "tunnel" ? "Outer IP header and dummy ESP header are" : "A dummy ESP header is";
   const numbers = gsoSize > 0 ? `${plural(gsoSegs, "sequence number")} reserved` : "a sequence number taken";
   return `${headers} pushed, ${numbers}; trailer and encryption are left to ${
     run.resolved.config.offload === "none" ? "layer 2" : "layer 2 and the NIC"
@@ -255,7 +264,7 @@ function whatIsTooLarge(shape: BufferShape | undefined, bytes: number): string {
 
 function sealSentences({ bytes, count, reason, stage }: StoryRow, { life, shape, after, chapter }: Scene): string[] {
   const { headerBytes, icvBytes } = life.lengths;
-  const { mode, ivBytes, encapsulation } = life.run.sa;
+  const { mode, ivBytes, encapsulation } = saOf(life.run);
   const headroom = shape === undefined || after === undefined
     ? ""
     : `, headroom ${shape.headroom} to ${after.headroom}`;
@@ -307,7 +316,9 @@ export function conclusionOf({ record, run, number, chapters }: PacketLife): str
   const sums = `${plural(record.copies, "copy")}, ${plural(record.copiedBytes, "byte")} copied` +
     `${parts === "" ? "" : ` (${parts})`}, ${cost}`;
   if (record.outcome === "bypass") {
-    return `Packet ${number} of ${run.captureName} passes by: it is not for ESP (not IP). ${sums}.`;
+    return `Packet ${number} of ${run.captureName} passes by: it is not ${
+      run.sa === undefined ? "IP" : "for ESP (not IP)"
+    }. ${sums}.`;
   }
   if (record.outcome === "sent" || record.outcome === "delivered") {
     const latencyNs = (record.tLeaveNs ?? record.tArriveNs) - record.tArriveNs;
@@ -318,7 +329,8 @@ export function conclusionOf({ record, run, number, chapters }: PacketLife): str
   return `Dropped in ${dropped?.stage} (${REASONS[record.reason]!.name}): ${sums}.`;
 }
 
-function whyIgnored({ path }: Config): string {
+function whyIgnored({ path, mode }: Config): string {
+  if (path === "receive" && mode === "none") return "it is not addressed to our host (path=receive)";
   if (path === "receive") return "it is not addressed to our host, or nothing to be played as ESP (path=receive)";
   return `it does not come from our host (${path === "forward" ? "tunnel=local" : `path=${path}`})`;
 }

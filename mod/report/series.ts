@@ -29,6 +29,11 @@ export const SERIES_COLUMNS: readonly Column<SeriesInterval>[] = [
     decimals: 2,
     value: (row) => row.hasCryptoCpus ? percent(row, row.cryptoBusyPs) : undefined,
   },
+  {
+    name: "reader_cpu_percent",
+    decimals: 2,
+    value: (row) => row.hasReaderCpus ? percent(row, row.readerBusyPs) : undefined,
+  },
 ];
 
 /** Of the busiest CPU. Events have times in whole ns: the last of an interval may seem to run on for part of one. */

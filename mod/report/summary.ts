@@ -11,6 +11,7 @@ import { REASON, STAGE } from "../ledger/schema.ts";
 import type { Run } from "../replay/run.ts";
 import { VERSION } from "../version.ts";
 import { limitsOf } from "./bottleneck.ts";
+import { goodputRange } from "./goodput_range.ts";
 import { busiestNs, hostLoads } from "./host_loads.ts";
 import type { Column } from "./columns.ts";
 import { durationNs, goodputGbps, wireGbps } from "./rates.ts";
@@ -22,6 +23,8 @@ export interface NumberedRun {
   readonly number: number;
   /** The run. */
   readonly run: Run;
+  /** Configurations over the same capture that its goodput cannot be told apart from (`alikeRuns()`); absent: nobody asked. */
+  readonly alike?: readonly string[];
 }
 
 /** All columns of `summary.csv`. */
@@ -30,7 +33,7 @@ export const SUMMARY_COLUMNS: readonly Column<NumberedRun>[] = [
   text("capture", (run) => run.captureName),
   text("config", (run) => run.resolved.name),
   text("path", (run) => run.resolved.config.path),
-  text("cipher", (run) => run.resolved.config.cipher),
+  text("cipher", ({ resolved: { config } }) => config.mode === "none" ? "none" : config.cipher),
   text("mode", (run) => run.resolved.config.mode),
   number("packets_in", 0, packetsIn),
   number("bytes_in", 0, (run) => run.tally.sum({ event: "arrive", reason: REASON.none }).bytes),
@@ -58,8 +61,8 @@ export const SUMMARY_COLUMNS: readonly Column<NumberedRun>[] = [
   number("duration_ms", 6, (run) => scaled(durationNs(run), NS_PER_MS)),
   number("wire_gbps", 4, wireGbps),
   number("goodput_gbps", 4, goodputGbps),
-  number("goodput_gbps_low", 4, notBuilt),
-  number("goodput_gbps_high", 4, notBuilt),
+  number("goodput_gbps_low", 4, (run) => goodputRange(run)?.low),
+  number("goodput_gbps_high", 4, (run) => goodputRange(run)?.high),
   number("cpu_percent", 2, (run) => percent(Math.max(...run.busyNs), run.elapsedNs)),
   number("cpus_busy", 4, (run) => ratio(busyNs(run), run.elapsedNs)),
   number("tx_cpu_percent", 2, (run) => busiestPercent(run, "tx")),
@@ -83,6 +86,7 @@ export const SUMMARY_COLUMNS: readonly Column<NumberedRun>[] = [
   number("bypassed", 0, (run) => run.tally.sum({ event: "arrive", reason: REASON.bypass }).count),
   number("reorder_depth_max", 0, (run) => run.delivery.reorderDepthMax),
   number("retransmits", 0, (run) => run.peerCpus === 0 ? undefined : run.tally.sum({ event: "retransmit" }).rows),
+  { name: "alike", value: ({ alike }) => alike?.join(" ") || undefined },
 ];
 
 /** The columns that a person looks at first, for tables in a terminal. */
@@ -102,6 +106,14 @@ export const TABLE_COLUMNS: readonly Column<NumberedRun>[] = [
   "bottleneck",
 ].map((name) => SUMMARY_COLUMNS.find((column) => column.name === name)!);
 
+/** For tables in a terminal: the first configuration that a row is like, and how many more there are. */
+export const ALIKE_MARK: Column<NumberedRun> = {
+  name: "alike",
+  value: ({ alike: [first, ...more] = [] }) => {
+    return first === undefined ? undefined : `~${first}${more.length === 0 ? "" : ` +${more.length}`}`;
+  },
+};
+
 function text(name: string, value: (run: Run) => string | undefined): Column<NumberedRun> {
   return { name, value: ({ run }) => value(run) };
 }
@@ -114,10 +126,6 @@ function number(name: string, decimals: number, value: (run: Run) => number | un
 function cryptoCpuPercent(run: Run): number | undefined {
   const cryptoNs = hostLoads(run).flatMap((host) => host.cryptoNs);
   return cryptoNs.length === 0 ? undefined : percent(Math.max(...cryptoNs), run.elapsedNs);
-}
-
-function notBuilt(): undefined {
-  return undefined;
 }
 
 function isReceiver({ resolved }: Run): boolean {

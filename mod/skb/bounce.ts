@@ -58,6 +58,7 @@ export function bounce(
   if (end > skb.len || bytesOut < 0) {
     throw new RangeError(`Cannot ${direction} ${cryptBytes} bytes at ${offset}: skb ${skb.id} has ${skb.len}`);
   }
+  skbs.memory.watch?.bouncing(skb, offset, assocBytes, bytesIn, bytesOut);
   skbs.ledger.note(EVENT.copy, REASON.bounceIn, skb, bytesIn);
   skbs.ledger.note(EVENT.copy, REASON.bounceOut, skb, bytesOut);
 }

@@ -67,6 +67,7 @@ export function writeFrame(
     const there = Math.max(0, Math.min(size, captured - done));
     memory.u8.set(from.subarray(offset + done, offset + done + there), block.at);
     if (there < size) memory.u8.fill(MISSING_BYTE, block.at + there, block.at + size);
+    memory.watch?.filled(block.at, size);
   }
 }
 

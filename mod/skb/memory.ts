@@ -17,6 +17,9 @@
  * @module
  */
 
+import { partialSum } from "../wire/checksum.ts";
+import type { ByteWatch } from "./byte_watch.ts";
+
 const POISON = 0x6b; // POISON_FREE of the kernel's slab debugging.
 const START_BYTES = 1 << 20;
 const SMALLEST_SHIFT = 6;
@@ -45,6 +48,8 @@ export class Memory {
   view: DataView;
   /** Blocks in use. */
   live = 0;
+  /** Is told what happens to the bytes; null when nobody watches. */
+  watch: ByteWatch | null = null;
 
   readonly #poison: boolean;
   readonly #free: Block[][] = [];
@@ -84,6 +89,14 @@ export class Memory {
   /** Moves `bytes` bytes inside the arena. */
   move(from: number, to: number, bytes: number): void {
     this.u8.copyWithin(to, from, from + bytes);
+    if (this.watch !== null) this.watch.moved(from, to, bytes);
+  }
+
+  /** The ones-complement sum of `bytes` bytes, folded. */
+  sum(at: number, bytes: number): number {
+    const sum = partialSum(this.u8, at, bytes);
+    if (this.watch !== null) this.watch.summed(at, bytes, sum);
+    return sum;
   }
 
   #carve(shift: number): Block {

@@ -11,7 +11,7 @@
  */
 
 import { EVENT, REASON } from "../ledger/schema.ts";
-import { combine, partialSum } from "../wire/checksum.ts";
+import { combine } from "../wire/checksum.ts";
 import { clone } from "./clone_ops.ts";
 import { COW_SLACK } from "./geometry.ts";
 import { expandHead } from "./head_ops.ts";
@@ -82,7 +82,7 @@ export function sumBits(skbs: SkbMemory, skb: Skb, offset: number, bytes: number
   let done = 0;
   pieces.start(skb, offset, bytes);
   while (pieces.next()) {
-    sum = combine(sum, partialSum(memory.u8, pieces.at, pieces.bytes), done);
+    sum = combine(sum, memory.sum(pieces.at, pieces.bytes), done);
     done += pieces.bytes;
   }
   return sum;

@@ -48,7 +48,8 @@ export class Pcrypt extends CryptoEngine implements CryptoRunner {
   constructor(host: Host, workers: KernelWorkers) {
     super(host, REASON.pcrypt);
     const { net_cpus, crypto_cpus, callback_cpu } = host.config;
-    this.#workers = workers.all.filter((_, cpu) => crypto_cpus === 0 || cpu >= net_cpus);
+    const [first, end] = [crypto_cpus === 0 ? 0 : net_cpus, net_cpus + crypto_cpus];
+    this.#workers = workers.all.filter((_, cpu) => cpu >= first && cpu < end);
     this.#callback = workers.all[callback_cpu]!;
     this.#serial = new SerialWork(this);
     // A work item for each possible CPU (padata_works of 6.1); the objects of 4.4 are their own.

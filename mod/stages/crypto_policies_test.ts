@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { SUMMARY_COLUMNS } from "../report/summary.ts";
-import { captureOf, runOf, type TestRun } from "../replay/testing.ts";
+import { captureOf, profileOf, runOf, type TestRun } from "../replay/testing.ts";
 import { flowOf, interleaved, openSent, rangesOf } from "./testing.ts";
 
 /** A column of summary.csv. */
@@ -151,12 +151,26 @@ Deno.test("only the backlog reorders: every other policy keeps the packets of a 
   }
 });
 
-Deno.test("crypto-qdisc: with two CPUs that encrypt, ready packets wait behind the first, and none is overtaken", async () => {
-  const sets = ["net_cpus=2", "gro=off", "link_gbps=10"];
-  const held = await overload("crypto-qdisc", 2, ...sets);
-  const waits = held.events.of("idle").filter(({ reason }) => reason === "head-of-line");
-  assert(waits.length > 0);
-  assert(waits.some(({ count }) => count > 5));
+Deno.test("crypto-qdisc: what one CPU has encrypted waits behind the first packet while another CPU still receives", async () => {
+  const [first, ...others] = flowOf(50, {}, { sourcePort: 39999 });
+  const frames = [first!, ...interleaved(8, 6), ...others];
+  const profile = profileOf({ "visit driver-rx ns/op": 3000, "seal ns/op": 100 });
+  const { run, events } = await runOf(captureOf(frames), "crypto-qdisc", ["net_cpus=2", "gro=off"], { profile });
+  assertEquals(run.failures, []);
+  const seals = events.of("seal");
+  const { cpu: firstCpu, tNs: firstNs } = seals.find(({ packet }) => packet === 0)!;
+  const ready = seals.filter(({ cpu, tNs }) => cpu !== firstCpu && tNs < firstNs).map(({ packet }) => packet);
+  assert(ready.length > 5, `${ready.length}`);
+  const waits = events.of("idle").filter(({ reason }) => reason === "head-of-line");
+  assertEquals(waits.map(({ packet }) => packet), ready);
+  assertEquals(waits.map(({ count }) => count), ready.map((_, i) => i + 1));
+  const sent = events.of("send").map(({ skb }) => skb);
+  assertEquals(sent, events.of("enqueue").filter(({ stage }) => stage === "qdisc").map(({ skb }) => skb));
+});
+
+Deno.test("crypto-qdisc: with two CPUs that encrypt, none is overtaken, under overload either", async () => {
+  const held = await overload("crypto-qdisc", 2, "net_cpus=2", "gro=off", "link_gbps=10");
+  assertEquals(new Set(held.events.of("seal").map(({ cpu }) => cpu)).size, 2);
   const left = held.events.of("dequeue").filter(({ stage }) => stage === "qdisc").map(({ skb }) => skb);
   assertEquals(left, held.events.of("enqueue").filter(({ stage }) => stage === "qdisc").map(({ skb }) => skb));
   assertEquals(column(held, "reordered"), 0);

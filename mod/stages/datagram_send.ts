@@ -139,9 +139,13 @@ export class DatagramSender {
     return isIpv6 ? this.#ipv6.mtu : this.#ipv4.mtu;
   }
 
-  /** The device is to fill the checksum in: of IPv4 behind ESP only one that sums before it encrypts (NETIF_F_HW_ESP_TX_CSUM). */
+  /**
+   * The device is to fill the checksum in: of IPv4 behind ESP only one that sums before it encrypts (NETIF_F_HW_ESP_TX_CSUM),
+   * without IPsec any that sums.
+   */
   #leavesSum(isIpv6: boolean): boolean {
-    const { offload, nic_tx_csum } = this.parts.host.config;
+    const { mode, offload, nic_tx_csum } = this.parts.host.config;
+    if (mode === "none") return nic_tx_csum === "on";
     return isIpv6 || (offload !== "none" && nic_tx_csum === "on");
   }
 

@@ -37,6 +37,7 @@ import { addFrag } from "../skb/paged_ops.ts";
 import { CHECKSUM, GSO_TYPE, type Skb } from "../skb/skb.ts";
 import { ETH_HLEN, etherType, ETHERTYPE_IPV6 } from "../wire/ethernet.ts";
 import { ethernetHeaderBytes } from "../wire/header_length.ts";
+import * as tcp from "../wire/tcp.ts";
 import { type Host, visit } from "./host.ts";
 
 /** Frames up to this length are copied whole, and as much linear area is allocated (IXGBE_RX_HDR_SIZE). */
@@ -116,6 +117,7 @@ function markGso({ skbs }: Host, frame: RxFrame, skb: Skb): void {
   skb.head.gsoType = etherType(skbs.memory.u8, skb.dataAt) === ETHERTYPE_IPV6 ? GSO_TYPE.tcpV6 : GSO_TYPE.tcpV4;
   skb.ipSummed = CHECKSUM.partial;
   skb.transportHeader = skb.data + frame.transportOffset;
+  skb.checksumOffset = tcp.OFFSET_CHECKSUM;
 }
 
 /** The skb is the frame's from here on, and its fixed work is priced. */

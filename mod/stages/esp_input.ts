@@ -219,10 +219,13 @@ export class EspInput implements Stage, CryptoWork {
   #decrypt(skb: Skb, { sa, aead }: InboundAssociation): boolean {
     if (skb.leftClear || aead === null) return true;
     const { skbs } = this.host;
+    const { watch } = skbs.memory;
+    watch?.ciphering(skb, 0, skb.len - espHeaderBytes(sa) - sa.icvBytes, sa, false);
     gather(skbs, skb, 0, skb.len, this.#scratch);
-    if (!openEsp(sa, aead, this.#scratch, 0, skb.len, skb.espSequenceHigh)) return false;
-    scatter(skbs, skb, 0, skb.len, this.#scratch);
-    return true;
+    const isGood = openEsp(sa, aead, this.#scratch, 0, skb.len, skb.espSequenceHigh);
+    if (isGood) scatter(skbs, skb, 0, skb.len, this.#scratch);
+    watch?.ciphered(isGood);
+    return isGood;
   }
 
   /** From esp_input_done2 on: the sequence number counts as received once the packet makes sense. */

@@ -152,9 +152,12 @@ export class EspTransform {
     }
     if (this.aead === null) return;
     const espBytes = skb.len - espOffset;
+    const { watch } = skbs.memory;
+    watch?.ciphering(skb, espOffset, ciphertextBytes, this.sa, true);
     gather(skbs, skb, espOffset, espBytes, this.#scratch);
     sealEsp(this.sa, this.aead, this.#scratch, 0, ciphertextBytes, skb.espSequenceHigh);
     scatter(skbs, skb, espOffset, espBytes, this.#scratch);
+    watch?.ciphered(true);
   }
 
   /** What follows the cipher (esp_output_done). */

@@ -172,7 +172,8 @@ for (const preset of PRESETS) {
 
 /** Puts outer fragments, which follow each other, together and opens the packets. */
 function reassembledInner({ run, sent }: TestRun): Uint8Array[] {
-  const aead = run.sa.aead(ENGINES[run.engine!]);
+  const sa = run.sa!;
+  const aead = sa.aead(ENGINES[run.engine!]);
   const inner: Uint8Array[] = [];
   const whole = new Uint8Array(2000);
   for (const { bytes } of sent) {
@@ -184,7 +185,7 @@ function reassembledInner({ run, sent }: TestRun): Uint8Array[] {
     set16(whole, ipv4.OFFSET_FRAGMENT, 0);
     ipv4.setTotalLength(whole, 0, at + packet.length);
     ipv4.writeHeaderChecksum(whole, 0);
-    const result = openEspPacket(whole, run.sa, aead);
+    const result = openEspPacket(whole, sa, aead);
     if (!result.opened) throw new Error(`Cannot open a packet put together: ${result.reason}`);
     inner.push(result.inner);
   }

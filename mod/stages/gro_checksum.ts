@@ -9,7 +9,7 @@
 import { EVENT, REASON } from "../ledger/schema.ts";
 import { CHECKSUM, type Skb } from "../skb/skb.ts";
 import type { SkbMemory } from "../skb/skb_memory.ts";
-import { combine, partialSum, pseudoHeaderSumIpv4, pseudoHeaderSumIpv6 } from "../wire/checksum.ts";
+import { combine, pseudoHeaderSumIpv4, pseudoHeaderSumIpv6 } from "../wire/checksum.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import type { GroHeaders } from "./gro_headers.ts";
 
@@ -25,13 +25,12 @@ export function verifyChecksum(skbs: SkbMemory, skb: Skb, headers: GroHeaders): 
 
 /** Sum over pseudo-header and transport bytes: 0xffff when the checksum holds. */
 function transportSum(skbs: SkbMemory, skb: Skb, headers: GroHeaders, bytes: number): number {
-  const { pieces } = skbs;
-  const { u8 } = skbs.memory;
-  let sum = pseudoHeaderSum(u8, headers.at, headers.isIpv6, headers.protocol, bytes);
+  const { pieces, memory } = skbs;
+  let sum = pseudoHeaderSum(memory.u8, headers.at, headers.isIpv6, headers.protocol, bytes);
   let done = 0;
   pieces.start(skb, headers.networkBytes, bytes);
   while (pieces.next()) {
-    sum = combine(sum, partialSum(u8, pieces.at, pieces.bytes), done);
+    sum = combine(sum, memory.sum(pieces.at, pieces.bytes), done);
     done += pieces.bytes;
   }
   return sum;

@@ -1,8 +1,10 @@
 /** When GRO's held buffers go up with a timer (`gro_flush_us`), to the nanosecond: nothing costs anything here. */
 
 import { assertEquals } from "@std/assert";
+import type { Profile } from "../cost/profile.ts";
 import { REASON } from "../ledger/schema.ts";
-import { captureOf, inputOf, runOf } from "../replay/testing.ts";
+import { captureOf, inputOf, profileOf, runOf } from "../replay/testing.ts";
+import { SUMMARY_COLUMNS } from "../report/summary.ts";
 import { RxFrame, writeFrame } from "../skb/dma.ts";
 import type { Skb } from "../skb/skb.ts";
 import { DeviceNapi } from "./device_napi.ts";
@@ -114,17 +116,34 @@ Deno.test("gro_flush_us acts in a whole run: frames 100 us apart, as they are st
   }
 });
 
-Deno.test("gro_flush_us=100 joins 2554 packets of the bulk fixture as stamped, 2394 where a jiffy is 1 ms (README)", async () => {
+/** The bulk fixture as stamped: packets that join another, and the median latency as summary.csv has it. */
+async function stampedBulk(sets: readonly string[], options: { profile?: Profile } = {}): Promise<[number, number]> {
   const file = await Deno.readFile(new URL("../../fixtures/bulk-tcp-ipv4.pcap", import.meta.url));
-  const merged = async (...sets: string[]): Promise<number> => {
-    const as = ["oversize=grow", "pace=capture", "engine=skip", ...sets];
-    const { run } = await runOf(inputOf(file), "linux-6.1", as);
-    assertEquals(run.failures, []);
-    return run.tally.sum({ event: "merge" }).rows;
-  };
-  assertEquals([await merged(), await merged("gro_flush_us=100"), await merged("gro_flush_us=100", "hz=1000")], [
+  const as = ["oversize=grow", "pace=capture", "engine=skip", ...sets];
+  const { run } = await runOf(inputOf(file), "linux-6.1", as, options);
+  assertEquals(run.failures, []);
+  const latency = SUMMARY_COLUMNS.find(({ name }) => name === "latency_p50_us")!.value({ number: 1, run });
+  return [run.tally.sum({ event: "merge" }).rows, Number(latency)];
+}
+
+Deno.test("gro_flush_us=100 joins 2554 packets of the bulk fixture, 2393 where a jiffy is 1 ms, when nothing takes time", async () => {
+  const free = { profile: profileOf({}) };
+  const joined = async (...sets: string[]): Promise<number> => (await stampedBulk(sets, free))[0];
+  assertEquals([await joined(), await joined("gro_flush_us=100"), await joined("gro_flush_us=100", "hz=1000")], [
     0,
     2554,
-    2394,
+    2393,
   ]);
+});
+
+Deno.test("README.md says what gro_flush_us=100 makes of the bulk fixture: packets that join, and median latencies", async () => {
+  const readme = (await Deno.readTextFile(new URL("../../README.md", import.meta.url))).replace(/\s+/g, " ");
+  const [, joined, later, soon] = /µs of it join (\d+) packets .*? latency is (\d+) µs instead of (\d+)\./.exec(
+    readme,
+  )!;
+  const [, joinedYoung, median] = /with `hz=1000` (\d+) join, and the median is (\d+) µs/.exec(readme)!;
+  const shown = ([packets, latencyUs]: [number, number]): string[] => [`${packets}`, latencyUs.toFixed(0)];
+  assertEquals(["0", soon], shown(await stampedBulk([])));
+  assertEquals([joined, later], shown(await stampedBulk(["gro_flush_us=100"])));
+  assertEquals([joinedYoung, median], shown(await stampedBulk(["gro_flush_us=100", "hz=1000"])));
 });

@@ -6,7 +6,8 @@
  * is told to pause, until half of them are through (IEEE 802.3x). Who is paused sends nothing new, and again what was lost.
  *
  * Departures: what is on its way when the pause comes still arrives, and waits, as in a switch with the memory for it. A
- * receiving NIC hashes the outer addresses alone.
+ * receiving NIC hashes the outer addresses alone, without IPsec addresses and ports. It takes the checksums of clear streams for good
+ * without a look, since nothing damages them here.
  *
  * ```ts
  * const link = new Link({ from, to, rings, delayNs: 10_000, leavesClear, tap: null, watchesGate: true });
@@ -26,8 +27,9 @@ import { ETH_HLEN } from "../wire/ethernet.ts";
 import { FlowTable } from "../wire/flow_table.ts";
 import { FrameFacts } from "../wire/frame_facts.ts";
 import * as ip from "../wire/ip.ts";
-import { PROTOCOL_ESP } from "../wire/ip_protocol.ts";
+import { PROTOCOL_ESP, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ip_protocol.ts";
 import { LINKTYPE_ETHERNET } from "../wire/link_types.ts";
+import { transportChecksumOk } from "../wire/transport_checksum.ts";
 import type { Host } from "./host.ts";
 import type { RxRings } from "./rx_rings.ts";
 import { wireBytesOf } from "./tso.ts";
@@ -67,10 +69,16 @@ export class Link implements Actor {
   readonly #flows = new FlowTable();
   readonly #facts = new FrameFacts();
   readonly #wire = new WireFrames();
+  /** The receiving NIC knows the ports, and verifies the checksums of clear packets. */
+  readonly #seesPorts: boolean;
+  readonly #verifiesClear: boolean;
   readonly #scratch = new Uint8Array(LONGEST_FRAME_BYTES);
 
   constructor(readonly parts: LinkParts) {
     const { rings, to, watchesGate } = parts;
+    const { mode, offload, nic_rx_csum } = to.config;
+    this.#seesPorts = mode === "none" || offload === "packet";
+    this.#verifiesClear = mode === "none" && nic_rx_csum === "on";
     const goOn = (nowNs: number): void => {
       if (this.#first < this.#seen) this.#arm(nowNs);
     };
@@ -90,9 +98,9 @@ export class Link implements Actor {
    * before. Each byte takes `psPerByte` ps.
    */
   carry(skb: Skb, endNs: number, psPerByte: number): void {
-    const { from: { skbs }, to } = this.parts;
+    const { from: { skbs } } = this.parts;
     const share = skb.isGso ? new MemberShare(skb, payloadLength(skb)) : null;
-    const hash = to.config.offload === "packet" ? this.#hashInside(skb) : NONE;
+    const hash = this.#seesPorts ? this.#hashInside(skb) : NONE;
     let offset = 0;
     let bytesLeft = wireBytesOf(skbs, skb);
     this.#wire.each(skbs, skb, (bytes, length) => {
@@ -102,6 +110,7 @@ export class Link implements Actor {
       offset += skb.head.gsoSize;
       bytesLeft -= wireBytes(length);
       frame.hash = hash === NONE ? this.#hashOutside(bytes) : hash;
+      frame.checksumGood = this.#verifiesClear && (skb.isKept || this.#isSumGood(bytes, length));
       this.#carry(frame, bytes, length, skb.flow, endNs - Math.floor(bytesLeft * psPerByte / PS_PER_NS));
     });
   }
@@ -112,7 +121,16 @@ export class Link implements Actor {
     return this.#flows.hash;
   }
 
-  /** What a NIC hashes that has taken ESP off: `skb` is still without it. */
+  /** What the NIC says of a clear packet that is no part of a stream: whether its checksum is there, and right. */
+  #isSumGood(bytes: Uint8Array, length: number): boolean {
+    const facts = this.#facts;
+    facts.read(bytes, 0, length, length, LINKTYPE_ETHERNET);
+    if (facts.isFragment || facts.hasSegmentsLeft) return false;
+    if (facts.protocol !== PROTOCOL_TCP && facts.protocol !== PROTOCOL_UDP) return false;
+    return transportChecksumOk(bytes, facts.ipAt, facts.protocol, facts.transportAt, facts.transportBytes);
+  }
+
+  /** What a NIC hashes of a packet that is clear, or that it has taken ESP off: `skb` is still without it. */
   #hashInside(skb: Skb): number {
     const { u8 } = this.parts.from.skbs.memory;
     const facts = this.#facts;

@@ -1,13 +1,25 @@
 /** What load does to a receiver: the busier its CPU, the fuller the polls, and the more GRO finds to merge; so does `rx_usecs`. */
 
 import { assert, assertEquals } from "@std/assert";
-import { bulk, runOf } from "../replay/testing.ts";
+import { bulk, profileOf, runOf } from "../replay/testing.ts";
 import { poissonNs, stamped } from "../replay/testing_queueing.ts";
 import { SUMMARY_COLUMNS } from "../report/summary.ts";
 
 const FRAMES = bulk(2000);
 /** Frames at random times, 10 us apart in the mean. */
 const CAPTURE = stamped(poissonNs(FRAMES.length, 10_000, 1n), (i) => FRAMES[i]!);
+
+/** A frame of a large aggregate takes 2.2 us, one that is alone 2.9, and without GRO 2.75. */
+const MERGED_NS = 2200;
+/** Merging saves the router; GRO and segmentation are what it costs. */
+const PROFILE = profileOf({
+  "poll ns/op": 50,
+  "visit driver-rx ns/op": 300,
+  "visit gro ns/op": 150,
+  "visit forward ns/op": 1000,
+  "segment ns/op": 350,
+  "seal ns/op": MERGED_NS - 300 - 150 - 350,
+});
 
 interface Load {
   cpuPercent: number;
@@ -20,7 +32,7 @@ interface Load {
 
 async function loadOf(...sets: string[]): Promise<Load> {
   const options = ["era=6.1", "link_gbps=40", "engine=skip", ...sets];
-  const { run, events } = await runOf(CAPTURE, "nocopy-gro-gso", options);
+  const { run, events } = await runOf(CAPTURE, "nocopy-gro-gso", options, { profile: PROFILE });
   assertEquals(run.failures, []);
   const column = (name: string): number => {
     return Number(SUMMARY_COLUMNS.find((each) => each.name === name)!.value({ number: 1, run }));
@@ -52,7 +64,7 @@ Deno.test("the busier the CPU, the fuller the poll, and the larger the aggregate
   }
   const [idle, busy] = [loads[0]!, loads.at(-1)!];
   assert(idle.perPoll < 1.3 && idle.cpuPercent < 20 && idle.drops === 0, JSON.stringify(idle));
-  assert(busy.perPoll > 50 && busy.perBuffer > 20 && busy.drops > 0, JSON.stringify(busy));
+  assert(busy.perPoll > 50 && busy.perBuffer > 15 && busy.drops > 0, JSON.stringify(busy));
 });
 
 Deno.test("merging costs a CPU that is not busy more than it saves, and lets a busy one take more", async () => {
@@ -80,5 +92,7 @@ Deno.test("rx_usecs fills the polls of a CPU that is not busy: it works less, an
 
 Deno.test("rx_usecs changes nothing while the CPU is never idle", async () => {
   const [at0, at50] = [await loadOf("pace=capture*10"), await loadOf("pace=capture*10", "rx_usecs=50")];
-  assert(Math.abs(at50.drops / at0.drops - 1) < 0.02, `${at50.drops} ${at0.drops}`);
+  // But for the 50 us in which it waits for the first interrupt.
+  const later = at50.drops - at0.drops;
+  assert(at0.drops > 500 && later >= 0 && later <= 50_000 / MERGED_NS + 1, `${at50.drops} ${at0.drops}`);
 });

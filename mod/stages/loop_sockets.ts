@@ -13,8 +13,9 @@ import type { Skb } from "../skb/skb.ts";
 import { get16 } from "../wire/bytes.ts";
 import * as tcp from "../wire/tcp.ts";
 import { drop, framesIn, type Host, type Stage, visit } from "./host.ts";
+import type { ReadingProcesses } from "./reading_process.ts";
+import { windowScale } from "./receive_window.ts";
 import type { SocketReceive } from "./socket_receive.ts";
-import { windowScale } from "./tcp_answer.ts";
 import type { TcpConnections } from "./tcp_connection.ts";
 import { type ReceiverParts, TcpReceiver } from "./tcp_receiver.ts";
 
@@ -23,10 +24,14 @@ export class StreamSockets implements Stage {
   constructor(
     readonly host: Host,
     readonly connections: TcpConnections,
-    readonly parts: Omit<ReceiverParts, "windowBytes">,
+    readonly parts: Omit<ReceiverParts, "windowBytes" | "reader">,
     /** Takes what is no part of a stream. */
     readonly others: SocketReceive,
-  ) {}
+    /** Read what has come; null where that is read at once. */
+    readonly readers: ReadingProcesses | null,
+  ) {
+    others.readers = readers;
+  }
 
   /** Takes a packet whose data begin at its transport header. */
   process(skb: Skb): void {
@@ -37,7 +42,10 @@ export class StreamSockets implements Stage {
     if (refusal !== REASON.none) return drop(this.host, skb, refusal);
     if (connection === undefined) return drop(this.host, skb, REASON.outOfWindow);
     const { windowBytes } = this.connections;
-    connection.receiver ??= new TcpReceiver({ ...this.parts, windowBytes }, connection);
+    if (connection.receiver === null) {
+      const reader = this.readers?.current ?? null;
+      connection.receiver = new TcpReceiver({ ...this.parts, windowBytes, reader }, connection);
+    }
     (connection.receiver as TcpReceiver).take(skb, tcp.dataOffsetBytes(this.host.skbs.memory.u8, skb.dataAt));
   }
 }

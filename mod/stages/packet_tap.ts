@@ -39,13 +39,20 @@ export class PacketTap {
     ledger.stage = STAGE.napi;
     const frameBytes = skb.len + skb.data - skb.macHeader;
     ledger.note(EVENT.tap, isEsp ? REASON.tapEsp : REASON.tapPlain, skb, frameBytes);
-    if (config.tap === "mmap") ledger.note(EVENT.copy, REASON.tapCopy, skb, Math.min(frameBytes, SNAPLEN));
+    if (config.tap === "mmap") this.#copy(skb, Math.min(frameBytes, SNAPLEN));
     else if (config.tap === "packet-socket") this.#hold(skb);
   }
 
   /** The socket is closed: what it holds is given back. */
   release(): void {
     while (this.#held.length > 0) this.#read();
+  }
+
+  /** The first `bytes` bytes of the frame go into the ring (tpacket_rcv). */
+  #copy(skb: Skb, bytes: number): void {
+    const { ledger, skbs } = this.host;
+    skbs.memory.watch?.readOut(skb, skb.macHeader - skb.data, bytes);
+    ledger.note(EVENT.copy, REASON.tapCopy, skb, bytes);
   }
 
   /** The socket gets a clone with the Ethernet header (packet_rcv). */

@@ -255,7 +255,8 @@ export class SendingProcess implements Task {
     const { u8 } = this.host.skbs.memory;
     const transportAt = packet.headers.at + packet.networkBytes;
     const mss = maximumSegmentSize(u8, transportAt, packet.headerBytes - packet.networkBytes);
-    if (mss !== undefined) socket.limitMss(mss);
+    // Hosts of the run announce what their MTU says.
+    if (mss !== undefined && !socket.isLooped) socket.limitMss(mss);
     if (isAgain || (flags & tcp.FLAG_ACK) !== 0) socket.sendBare(packet, tcp.FLAG_SYN);
     else this.#sendControl(socket, packet, tcp.FLAG_SYN);
     if (socket.nextSequence !== first) socket.skipTo(first);

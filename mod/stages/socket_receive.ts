@@ -5,14 +5,15 @@
  * 4.4 and 6.1). TCP sums a segment before it takes it; UDP sums it in the same pass that copies it to the process. Aggregates
  * of GRO have been verified already. What is copied to user space is counted apart.
  *
- * Departures: there is a socket for every packet, and a process that reads at once; order, acknowledgments and windows are
- * not looked at. Protocols other than TCP and UDP are read as they are. An aggregate of UDP is read whole, as by a socket
+ * Departures: there is a socket for every packet, and a process that reads at once, or on a CPU of its own
+ * (`reading_process.ts`): then packets wait for it, and hold the link up (`ingress_gate.ts`) where a socket of Linux would drop
+ * what its sk_rcvbuf does not take. Order, acknowledgments and windows are not looked at. Protocols other than TCP and UDP are read as they are. An aggregate of UDP is read whole, as by a socket
  * with UDP_GRO.
  *
  * @module
  */
 
-import { EVENT, NONE, REASON } from "../ledger/schema.ts";
+import { EVENT, NONE, REASON, STAGE } from "../ledger/schema.ts";
 import { packetAt, packetsIn, payloadAt } from "../skb/members.ts";
 import { mayPull, sumBits, trim } from "../skb/paged_ops.ts";
 import { CHECKSUM, type Skb } from "../skb/skb.ts";
@@ -23,34 +24,63 @@ import { Ipv6Extensions } from "../wire/ipv6_extensions.ts";
 import * as tcp from "../wire/tcp.ts";
 import * as udp from "../wire/udp.ts";
 import { drop, framesIn, type Host, type Stage, visit } from "./host.ts";
+import type { ReadingProcess, ReadingProcesses, ReadSocket } from "./reading_process.ts";
+import { ReceiveQueue } from "./receive_queue.ts";
 
 const GOOD_SUM = 0xffff;
 
 /** All sockets of one host. */
 export class SocketReceive implements Stage {
+  /** Read what has come; null where that is read at once. */
+  readers: ReadingProcesses | null = null;
+
   readonly #extensions = new Ipv6Extensions();
+  /** What waits for each of these. */
+  readonly #unread = new Map<ReadingProcess, UnreadDatagrams>();
 
   constructor(readonly host: Host) {}
 
   /** Takes a packet whose data begin at its transport header. */
   process(skb: Skb): void {
     visit(this.host, "local-in", skb);
-    const refusal = this.#receive(skb);
-    if (refusal !== REASON.none) drop(this.host, skb, refusal);
-    else this.#deliver(skb);
+    const protocol = this.#protocolOf(skb);
+    const refusal = this.#check(skb, protocol);
+    if (refusal !== REASON.none) return drop(this.host, skb, refusal);
+    // A segment that is no part of a stream has nothing to be read.
+    if (this.readers === null || protocol === PROTOCOL_TCP) return this.end(skb);
+    this.#queueOf(this.readers.current).put(skb, this.host.ledger.nowNs);
   }
 
-  /** Checks the packet, and has its payload read. The reason to drop it, or REASON.none. */
-  #receive(skb: Skb): number {
-    switch (this.#protocolOf(skb)) {
-      case PROTOCOL_TCP:
-        return this.#receiveTcp(skb);
-      case PROTOCOL_UDP:
-        return this.#receiveUdp(skb);
-      default:
-        this.#read(skb, skb.len);
-        return REASON.none;
+  /** The process reads the payload of `skb`, and that is its end; what UDP has not summed before is summed now. */
+  end(skb: Skb): void {
+    const { skbs, ledger } = this.host;
+    const protocol = this.#protocolOf(skb);
+    if (protocol === PROTOCOL_UDP && skb.ipSummed === CHECKSUM.none && udp.checksum(skbs.memory.u8, skb.dataAt) !== 0) {
+      ledger.note(EVENT.checksum, REASON.fusedRead, skb, skb.len);
+      if (!this.#isSumGood(skb, PROTOCOL_UDP)) return drop(this.host, skb, REASON.badChecksum);
     }
+    this.#read(skb, skb.len - this.#headerBytes(skb, protocol));
+    this.#deliver(skb);
+  }
+
+  #queueOf(reader: ReadingProcess): UnreadDatagrams {
+    let queue = this.#unread.get(reader);
+    if (queue === undefined) {
+      queue = new UnreadDatagrams(this, reader);
+      this.#unread.set(reader, queue);
+    }
+    return queue;
+  }
+
+  /** The reason to drop a packet before anybody reads it, or REASON.none. */
+  #check(skb: Skb, protocol: number): number {
+    if (protocol === PROTOCOL_TCP) return this.checkTcp(skb);
+    return protocol === PROTOCOL_UDP ? this.#checkUdp(skb) : REASON.none;
+  }
+
+  #headerBytes(skb: Skb, protocol: number): number {
+    if (protocol === PROTOCOL_TCP) return tcp.dataOffsetBytes(this.host.skbs.memory.u8, skb.dataAt);
+    return protocol === PROTOCOL_UDP ? udp.HEADER_BYTES : 0;
   }
 
   #protocolOf(skb: Skb): number {
@@ -59,12 +89,6 @@ export class SocketReceive implements Stage {
     if (!ip.isIpv6(u8, at)) return ip.protocol(u8, at);
     this.#extensions.read(u8, at, skb.dataAt);
     return this.#extensions.protocol;
-  }
-
-  #receiveTcp(skb: Skb): number {
-    const refusal = this.checkTcp(skb);
-    if (refusal === REASON.none) this.#read(skb, skb.len - tcp.dataOffsetBytes(this.host.skbs.memory.u8, skb.dataAt));
-    return refusal;
   }
 
   /** Whether a TCP segment, whose data begin at its header, is whole and summed right. The reason to drop it, or REASON.none. */
@@ -80,18 +104,12 @@ export class SocketReceive implements Stage {
     return REASON.none;
   }
 
-  #receiveUdp(skb: Skb): number {
-    const { skbs, ledger } = this.host;
+  #checkUdp(skb: Skb): number {
+    const { skbs } = this.host;
     if (!mayPull(skbs, skb, udp.HEADER_BYTES)) return REASON.shortTransport;
     const bytes = udp.length(skbs.memory.u8, skb.dataAt);
     if (!skb.isGso && (bytes < udp.HEADER_BYTES || bytes > skb.len)) return REASON.shortTransport;
     if (!skb.isGso) trim(skbs, skb, bytes);
-    const isUnverified = skb.ipSummed === CHECKSUM.none && udp.checksum(skbs.memory.u8, skb.dataAt) !== 0;
-    if (isUnverified) {
-      ledger.note(EVENT.checksum, REASON.fusedRead, skb, skb.len);
-      if (!this.#isSumGood(skb, PROTOCOL_UDP)) return REASON.badChecksum;
-    }
-    this.#read(skb, skb.len - udp.HEADER_BYTES);
     return REASON.none;
   }
 
@@ -104,7 +122,10 @@ export class SocketReceive implements Stage {
 
   /** The process reads `bytes` bytes of payload. */
   #read(skb: Skb, bytes: number): void {
-    if (bytes > 0) this.host.ledger.note(EVENT["user-copy"], REASON.userRead, skb, bytes);
+    if (bytes <= 0) return;
+    const { skbs, ledger } = this.host;
+    skbs.memory.watch?.readOut(skb, skb.len - bytes, bytes);
+    ledger.note(EVENT["user-copy"], REASON.userRead, skb, bytes);
   }
 
   /** One `deliver` event per captured packet that ends in the buffer, or one that counts none; the buffer goes. */
@@ -119,4 +140,26 @@ export class SocketReceive implements Stage {
     }
     skbs.free(skb, REASON.consumed);
   }
+}
+
+/** Packets that one process is to read, all that are no part of a stream. */
+class UnreadDatagrams implements ReadSocket {
+  isReadable = false;
+  readonly unread = new ReceiveQueue();
+
+  constructor(readonly sockets: SocketReceive, readonly reader: ReadingProcess) {}
+
+  put(skb: Skb, nowNs: number): void {
+    this.unread.put(skb, NONE, skb.len, nowNs);
+    this.reader.notify(this);
+  }
+
+  readFirst(): number {
+    const { skb, bytes } = this.unread.take();
+    this.sockets.host.ledger.stage = STAGE["local-in"];
+    this.sockets.end(skb);
+    return bytes;
+  }
+
+  endRead(): void {}
 }

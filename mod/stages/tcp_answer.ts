@@ -2,14 +2,14 @@
  * Acknowledgments of a receiving TCP: packets of headers alone, made of the headers of what they answer (`path=host-to-host`).
  *
  * net/ipv4/tcp_output.c: tcp_send_ack, __tcp_select_window, tcp_options_write (4.4 and 6.1). Addresses and ports change places;
- * the sequence number is what the other end has acknowledged of ours; of options, timestamps are echoed. The window is that of
- * the configuration, scaled down by as many bits as make it fit (RFC 7323, section 2.2).
+ * the sequence number is what the other end has acknowledged of ours; of options, timestamps are echoed. The window
+ * (`receive_window.ts`) is scaled down by as many bits as make the largest fit (RFC 7323, section 2.2).
  *
  * Departures: both ends know the scale without a SYN. Timestamps come from the capture: nobody here has a clock of its own.
  *
  * ```ts
  * answer.learn(skb); // headers of a received segment
- * answer.send(host, output, number, packet);
+ * answer.send(host, output, number, packet, windowBytes);
  * ```
  *
  * @module
@@ -27,22 +27,15 @@ import * as ipv6 from "../wire/ipv6.ts";
 import * as tcp from "../wire/tcp.ts";
 import { findTimestamps } from "../wire/tcp_timestamps.ts";
 import { framesIn, type Host, observe, type Stage } from "./host.ts";
+import { windowScale } from "./receive_window.ts";
 import { MAX_TCP_HEADER } from "./tcp_build.ts";
 
 const IPV4_ADDRESS_BYTES = 4;
 const TIME_TO_LIVE = 64;
-const LARGEST_WINDOW_FIELD = 0xffff;
 /** NOP, NOP, kind and length of timestamps (RFC 7323, appendix A), and the option with both values. */
 const TIMESTAMPS_WORD = 0x0101080a;
 const TIMESTAMPS_BYTES = 12;
 const LONGEST_HEADERS_BYTES = ipv6.HEADER_BYTES + tcp.HEADER_BYTES + TIMESTAMPS_BYTES;
-
-/** By how many bits a window of `bytes` bytes is scaled down. */
-export function windowScale(bytes: number): number {
-  let scale = 0;
-  while (Math.floor(bytes / 2 ** scale) > LARGEST_WINDOW_FIELD) scale += 1;
-  return scale;
-}
 
 /** What one connection answers with. */
 export class TcpAnswer {
@@ -52,11 +45,11 @@ export class TcpAnswer {
   #headerBytes = 0;
   #flow = NONE;
   #id = 0;
-  readonly #windowField: number;
+  readonly #windowUnit: number;
 
-  /** An answer that offers a window of `windowBytes` bytes. */
-  constructor(windowBytes: number) {
-    this.#windowField = Math.floor(windowBytes / 2 ** windowScale(windowBytes));
+  /** Answers that offer windows of `largestBytes` bytes at most. */
+  constructor(largestBytes: number) {
+    this.#windowUnit = 2 ** windowScale(largestBytes);
   }
 
   /** Remembers whom to answer: `skb` is a TCP segment whose headers are linear. */
@@ -71,8 +64,11 @@ export class TcpAnswer {
     this.#learnTcp(u8, tcpAt);
   }
 
-  /** Sends an acknowledgment of everything in front of `number` through `output`; its costs count with `packet`. */
-  send(host: Host, output: Stage, number: number, packet: number): void {
+  /**
+   * Sends an acknowledgment of everything in front of `number` through `output`, which offers a window of `windowBytes` bytes;
+   * its costs count with `packet`.
+   */
+  send(host: Host, output: Stage, number: number, packet: number, windowBytes: number): void {
     const { skbs, gate, cpu } = host;
     const skb = skbs.allocSkb(MAX_TCP_HEADER[skbs.era]);
     reserve(skb, MAX_TCP_HEADER[skbs.era]);
@@ -82,7 +78,7 @@ export class TcpAnswer {
     skb.packet = packet;
     skb.isKept = true;
     skb.flow = this.#flow;
-    this.#write(skbs.memory.u8, skb.dataAt, number);
+    this.#write(skbs.memory.u8, skb.dataAt, number, Math.floor(windowBytes / this.#windowUnit));
     skb.ipSummed = CHECKSUM.partial;
     skb.checksumOffset = tcp.OFFSET_CHECKSUM;
     observe(host, skb);
@@ -90,7 +86,7 @@ export class TcpAnswer {
     cpu.handOn(output, skb);
   }
 
-  #write(u8: Uint8Array, at: number, number: number): void {
+  #write(u8: Uint8Array, at: number, number: number, windowField: number): void {
     for (let i = 0; i < this.#headerBytes; i++) u8[at + i] = this.#bytes[i]!;
     const tcpAt = at + this.#networkBytes;
     const tcpBytes = this.#headerBytes - this.#networkBytes;
@@ -100,6 +96,7 @@ export class TcpAnswer {
       this.#id = (this.#id + 1) & 0xffff;
     }
     tcp.setAcknowledgment(u8, tcpAt, number);
+    set16(u8, tcpAt + tcp.OFFSET_WINDOW, windowField);
     tcp.setChecksum(u8, tcpAt, pseudoHeaderSum(u8, at, PROTOCOL_TCP, tcpBytes));
   }
 
@@ -137,7 +134,6 @@ export class TcpAnswer {
     tcp.setSequence(bytes, at, tcp.acknowledgment(u8, tcpAt));
     bytes[at + tcp.OFFSET_DATA_OFFSET] = (tcpBytes / 4) << 4;
     tcp.setFlags(bytes, at, tcp.FLAG_ACK);
-    set16(bytes, at + tcp.OFFSET_WINDOW, this.#windowField);
     set16(bytes, at + tcp.OFFSET_URGENT, 0);
     if (timestamps >= 0) {
       const valuesAt = tcpAt + timestamps + 2;

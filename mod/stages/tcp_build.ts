@@ -30,9 +30,16 @@ const SMALL_BLOCK_BYTES = 2048;
 /** Largest GSO packet of a device (GSO_MAX_SIZE). */
 const GSO_MAX_BYTES = 65536;
 
-/** Whether the sockets of a configuration build buffers larger than a segment. */
-export function hasSocketGso({ socket_gso, gso, offload }: Pick<Config, "socket_gso" | "gso" | "offload">): boolean {
+/** What decides about the buffers of sockets. */
+export type SocketGsoKeys = Pick<Config, "socket_gso" | "gso" | "offload" | "mode" | "era" | "nic_sg">;
+
+/**
+ * Whether the sockets of a configuration build buffers larger than a segment (sk_can_gso). Without IPsec they do where the device has
+ * GSO, which needs that it gathers; since 4.17 in front of any device (sk_setup_caps, netdev_fix_features).
+ */
+export function hasSocketGso({ socket_gso, gso, offload, mode, era, nic_sg }: SocketGsoKeys): boolean {
   if (socket_gso !== "auto") return socket_gso === "on";
+  if (mode === "none") return era === "6.1" || nic_sg === "on";
   return gso === "l2" || (gso === "xfrm" && offload !== "none");
 }
 

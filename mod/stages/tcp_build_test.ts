@@ -122,10 +122,19 @@ Deno.test("TcpBuilder with sendfile refers to the pages of the file, 17 in a buf
 });
 
 Deno.test("hasSocketGso() follows gso=l2, or that of an SA that is offloaded, unless it is said", () => {
-  assertEquals(hasSocketGso({ socket_gso: "auto", gso: "xfrm", offload: "crypto" }), true);
-  assertEquals(hasSocketGso({ socket_gso: "auto", gso: "off", offload: "packet" }), false);
-  assertEquals(hasSocketGso({ socket_gso: "auto", gso: "l2", offload: "none" }), true);
-  assertEquals(hasSocketGso({ socket_gso: "auto", gso: "xfrm", offload: "none" }), false);
-  assertEquals(hasSocketGso({ socket_gso: "on", gso: "xfrm", offload: "none" }), true);
-  assertEquals(hasSocketGso({ socket_gso: "off", gso: "l2", offload: "none" }), false);
+  const ofEsp = { mode: "transport", era: "6.1", nic_sg: "on" } as const;
+  assertEquals(hasSocketGso({ ...ofEsp, socket_gso: "auto", gso: "xfrm", offload: "crypto" }), true);
+  assertEquals(hasSocketGso({ ...ofEsp, socket_gso: "auto", gso: "off", offload: "packet" }), false);
+  assertEquals(hasSocketGso({ ...ofEsp, socket_gso: "auto", gso: "l2", offload: "none" }), true);
+  assertEquals(hasSocketGso({ ...ofEsp, socket_gso: "auto", gso: "xfrm", offload: "none" }), false);
+  assertEquals(hasSocketGso({ ...ofEsp, socket_gso: "on", gso: "xfrm", offload: "none" }), true);
+  assertEquals(hasSocketGso({ ...ofEsp, socket_gso: "off", gso: "l2", offload: "none" }), false);
+});
+
+Deno.test("hasSocketGso() without IPsec is always on in 6.1, and in 4.4 where the device gathers, whatever gso says", () => {
+  const plain = { mode: "none", gso: "off", offload: "none", socket_gso: "auto" } as const;
+  assertEquals(hasSocketGso({ ...plain, era: "6.1", nic_sg: "off" }), true);
+  assertEquals(hasSocketGso({ ...plain, era: "4.4", nic_sg: "on" }), true);
+  assertEquals(hasSocketGso({ ...plain, era: "4.4", nic_sg: "off", gso: "l2" }), false);
+  assertEquals(hasSocketGso({ ...plain, era: "6.1", nic_sg: "on", socket_gso: "off" }), false);
 });

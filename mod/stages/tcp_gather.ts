@@ -10,6 +10,7 @@
 
 import { NONE, STAGE } from "../ledger/schema.ts";
 import { headerRelease } from "../skb/clone_ops.ts";
+import { packetAt } from "../skb/members.ts";
 import type { Skb } from "../skb/skb.ts";
 import * as ip from "../wire/ip.ts";
 import * as tcp from "../wire/tcp.ts";
@@ -113,6 +114,17 @@ export class TcpGather {
     skb.flow = from.flow;
     skb.hash = from.hash;
     keepHeaders(this.parts.host.skbs.memory, skb, from);
+    return skb;
+  }
+
+  /** A buffer that has headers only, the newest that are as long as those of `like`, of which the other end gets no packet. */
+  probeLike(like: Skb): Skb {
+    const skb = this.#builder.bareBuffer(0);
+    skb.packet = packetAt(like, 0);
+    skb.isKept = true;
+    skb.flow = like.flow;
+    skb.hash = like.hash;
+    keepHeaders(this.parts.host.skbs.memory, skb, this.headersFor(like)!);
     return skb;
   }
 

@@ -8,9 +8,11 @@
  * again; until all that was on its way then is acknowledged, each further acknowledgment that leaves a hole sends the next one
  * (NewReno, RFC 6582). After 15 timeouts in a row the connection is given up.
  *
- * A loss halves what may be on its way, a timeout leaves one segment of it; then it grows again, as in Reno (RFC 5681).
+ * A loss halves what may be on its way, a timeout leaves one segment of it; then it grows again, as in Reno (RFC 5681). Where the
+ * window takes nothing and nothing is on its way, a timer asks for it (tcp_ack_update_window, tcp_send_probe0), since the word
+ * that it has opened may be lost.
  *
- * Departures: no slow start at the beginning: until something is lost, the window of the receiver is all that limits. Reno, not
+ * Departures: the timer of probes does not become slower while they are answered. No slow start at the beginning: until something is lost, the window of the receiver is all that limits. Reno, not
  * CUBIC; no selective acknowledgments.
  *
  * ```ts
@@ -58,6 +60,8 @@ export interface LoopParts {
   readonly socket: TurnTaker;
   /** Headers for a buffer that is sent again. */
   headersFor(skb: Skb): PacketHeaders | null;
+  /** A segment without payload, with headers as those of `skb` (tcp_xmit_probe_skb). */
+  probeLike(skb: Skb): Skb;
 }
 
 /** The loop of one socket. */
@@ -69,6 +73,8 @@ export class TcpLoop implements StreamSender {
   /** The timer before a round trip was measured: what the handshake would have measured counts in it. */
   readonly #firstTimeoutNs: number;
   #hasExpired = false;
+  /** The timer that runs is to ask for the window. */
+  #isProbing = false;
   #windowBytes: number;
   #isBlocked = false;
   #duplicates = 0;
@@ -133,27 +139,37 @@ export class TcpLoop implements StreamSender {
       this.#timedEnd = buffer.end;
       this.#timedNs = nowNs;
     }
-    if (!this.#timer.isRunning) this.#startTimer();
+    if (this.#timer.isRunning && !this.#isProbing) return;
+    this.#isProbing = false;
+    this.#startTimer();
   }
 
   /** See {@linkcode StreamSender}: one step of the CPU that received the acknowledgment (tcp_ack). */
   acknowledge(number: number, windowBytes: number): void {
     const { queue, socket } = this.parts;
-    this.#windowBytes = windowBytes;
-    if (distance(this.acknowledged, number) > 0) this.#advance(number);
-    else if (number === this.acknowledged && queue.firstSent !== undefined) this.#countDuplicate();
+    const ahead = distance(this.acknowledged, number);
+    // Two CPUs of the other end may answer: what was said later offers more (tcp_may_update_window).
+    const isUpdate = ahead > 0 || (ahead === 0 && windowBytes > this.#windowBytes);
+    if (isUpdate) this.#windowBytes = windowBytes;
+    if (ahead > 0) this.#advance(number);
+    else if (ahead === 0 && !isUpdate && queue.firstSent !== undefined) this.#countDuplicate();
     socket.resume();
-    if (queue.firstSent === undefined) this.#timer.stop();
+    if (queue.firstSent !== undefined) return;
+    this.#timeouts = 0;
+    this.#isProbing = this.#isBlocked;
+    if (this.#isProbing) this.#startTimer();
+    else this.#timer.stop();
   }
 
   /** The turn of the socket has come: its timer may have expired. False when the connection has to be given up. */
   checkTimer(): boolean {
     if (!this.#hasExpired) return true;
     this.#hasExpired = false;
-    if (this.parts.queue.firstSent === undefined) return true;
+    if (this.parts.queue.firstSent === undefined && !this.#isProbing) return true;
     this.#timeouts += 1;
     if (this.#timeouts > RETRIES_MAX) return false;
-    this.#enterRecovery(REASON.retransmitTimeout);
+    if (this.#isProbing) this.#sendProbe();
+    else this.#enterRecovery(REASON.retransmitTimeout);
     this.#startTimer();
     return true;
   }
@@ -187,6 +203,13 @@ export class TcpLoop implements StreamSender {
     }
   }
 
+  /** A number that has been acknowledged before: the other end answers with its window. */
+  #sendProbe(): void {
+    const { queue, transmitter } = this.parts;
+    const skb = this.parts.probeLike(queue.firstUnsent!.skb);
+    transmitter.sendBare(skb, (this.acknowledged - 1) >>> 0, 0);
+  }
+
   #enterRecovery(reason: number): void {
     const { mss } = this.parts.queue.firstSent!;
     this.#thresholdBytes = Math.max(2 * mss, Math.floor(this.flightBytes / 2));
@@ -202,7 +225,7 @@ export class TcpLoop implements StreamSender {
     const { mss } = this.parts.queue.firstSent!;
     const isSlowStart = this.#congestionBytes < this.#thresholdBytes;
     this.#congestionBytes += isSlowStart ? bytes : Math.ceil(mss * bytes / this.#congestionBytes);
-    if (this.#congestionBytes < this.#windowBytes) return;
+    if (this.#congestionBytes < this.parts.connections.windowBytes) return;
     this.#congestionBytes = Infinity;
     this.#thresholdBytes = Infinity;
   }

@@ -97,3 +97,50 @@ Deno.test("TcpLoop: what is sent again has headers of its own, whatever became o
     40000,
   ]]);
 });
+
+Deno.test("TcpLoop: an acknowledgment that is older, or offers less without telling of more bytes, changes no window", () => {
+  const fixture = new LoopFixture(4);
+  fixture.at(0, () => fixture.write(12));
+  fixture.at(1 * MS, () => fixture.acknowledge(5000, 2000));
+  fixture.at(2 * MS, () => fixture.acknowledge(4000, 4096));
+  fixture.at(3 * MS, () => fixture.acknowledge(5000, 1000));
+  fixture.at(4 * MS, () => fixture.acknowledge(5000, 3000));
+  fixture.at(5 * MS, () => fixture.acknowledge(8000));
+  fixture.at(6 * MS, () => fixture.acknowledge(13000));
+  fixture.engine.run();
+  assertEquals(numbersOf(fixture).length, 12);
+  assertEquals(fixture.segments.map(({ tNs }) => tNs / MS), [0, 0, 0, 0, 1, 1, 4, 5, 5, 5, 5, 6]);
+});
+
+Deno.test("TcpLoop: a window that opens is no duplicate acknowledgment", () => {
+  const fixture = new LoopFixture(64);
+  fixture.at(0, () => fixture.write(8));
+  fixture.at(1 * MS, () => fixture.acknowledge(3000, 10_000));
+  for (let i = 1; i <= 5; i++) fixture.at(1 * MS + i, () => fixture.acknowledge(3000, 10_000 + 1000 * i));
+  fixture.at(2 * MS, () => fixture.acknowledge(9000));
+  fixture.engine.run();
+  assertEquals(fixture.events.of("retransmit"), []);
+});
+
+Deno.test("TcpLoop asks a closed window with an empty segment of an old number, until it opens, and gives up unanswered", () => {
+  const fixture = new LoopFixture(4);
+  fixture.at(0, () => fixture.write(8));
+  fixture.at(1 * MS, () => fixture.acknowledge(5000, 0));
+  fixture.at(300 * MS, () => fixture.acknowledge(5000, 0));
+  fixture.at(900 * MS, () => fixture.acknowledge(5000, 2000));
+  fixture.at(901 * MS, () => fixture.acknowledge(7000, 0));
+  fixture.engine.run();
+  const { segments, socket, connections, events } = fixture;
+  const sent = segments.map(({ tNs, sequence, bytes }) => [Math.round(tNs / MS), sequence, bytes]);
+  assertEquals(sent.slice(4, 9), [[202, 4999, 0], [501, 4999, 0], [900, 5000, 1000], [900, 6000, 1000], [
+    1102,
+    6999,
+    0,
+  ]]);
+  // Each probe waits twice as long for an answer as the one before; behind the 15th nobody is there.
+  assertEquals([sent.length, new Set(sent.slice(8).map(([, number]) => number))], [8 + 15, new Set([6999])]);
+  assertEquals([socket.isGivenUp, connections.openPackets, events.of("retransmit").length], [true, 0, 0]);
+  socket.release();
+  fixture.finish();
+  assertEquals(fixture.host.skbs.memory.live, 0);
+});

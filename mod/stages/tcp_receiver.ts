@@ -2,12 +2,16 @@
  * The receiving end of a TCP connection: bytes go to the process in order, and acknowledgments go back (`path=host-to-host`).
  *
  * net/ipv4/tcp_input.c: tcp_data_queue, tcp_data_queue_ofo, tcp_ofo_queue, tcp_measure_rcv_mss, __tcp_ack_snd_check;
- * net/ipv4/tcp.c: tcp_cleanup_rbuf; net/ipv4/tcp_timer.c: tcp_delack_timer (4.4 and 6.1). An acknowledgment goes out at once when
- * more than one full segment has come since the last, so one for each aggregate of GRO; when the process has read a segment that
- * is shorter than the others; for SYN and FIN; and while bytes are missing. Else it waits for 40 ms.
+ * net/ipv4/tcp.c: tcp_recvmsg, tcp_cleanup_rbuf; net/ipv4/tcp_timer.c: tcp_delack_timer (4.4 and 6.1). An acknowledgment goes out
+ * at once when more than one full segment has come since the last, so one for each aggregate of GRO; when the process has read
+ * a segment that is shorter than the others; for SYN and FIN; and while bytes are missing. Else it waits for 40 ms.
  *
- * Departures: the process reads at once, so the window is always open. No quick acknowledgments at the beginning, no selective
- * acknowledgments. What is kept out of order is not merged.
+ * With `reader_cpu=same` the process reads at once, in the softirq that brings the bytes. With `own` they count as received when
+ * softirq takes them, and wait for the process (`reading_process.ts`), and the window is smaller by what is not read
+ * (`receive_window.ts`). While that holds its right edge up, softirq leaves the acknowledgment to the process, which sends it
+ * when it has read, or tells of a window that is at least twice as large as before.
+ *
+ * Departures: no quick acknowledgments at the beginning, no selective acknowledgments. What is kept out of order is not merged.
  *
  * ```ts
  * receiver.take(skb, tcp.dataOffsetBytes(u8, skb.dataAt)); // data begin at the TCP header
@@ -21,6 +25,9 @@ import { NS_PER_MS } from "../ledger/units.ts";
 import type { Skb } from "../skb/skb.ts";
 import * as tcp from "../wire/tcp.ts";
 import { drop, framesIn, type Host, type Stage } from "./host.ts";
+import type { ReadingProcess, ReadSocket } from "./reading_process.ts";
+import { ReceiveQueue } from "./receive_queue.ts";
+import { ReceiveWindow } from "./receive_window.ts";
 import type { SocketTurns, TurnTaker } from "./socket_turns.ts";
 import { TcpAnswer } from "./tcp_answer.ts";
 import { distance } from "./tcp_buffer.ts";
@@ -45,6 +52,8 @@ export interface ReceiverParts {
   /** Lets a receiver go on whose timer has expired. */
   readonly turns: SocketTurns;
   readonly windowBytes: number;
+  /** Reads what has come; null where that is read at once. */
+  readonly reader: ReadingProcess | null;
 }
 
 /** A buffer that waits for bytes in front of it: its first number, and that behind its last. */
@@ -55,9 +64,13 @@ interface Waiting {
 }
 
 /** One end. */
-export class TcpReceiver implements StreamReceiver, TurnTaker {
+export class TcpReceiver implements StreamReceiver, TurnTaker, ReadSocket {
   /** See {@linkcode TurnTaker}. */
   hasTurn = false;
+  /** See {@linkcode ReadSocket}. */
+  isReadable = false;
+  /** See {@linkcode ReadSocket}. */
+  readonly unread: ReceiveQueue = new ReceiveQueue();
 
   /** Everything in front of this number is there (rcv_nxt), and everything in front of this one acknowledged (rcv_wup). */
   #next: number = NONE;
@@ -65,8 +78,12 @@ export class TcpReceiver implements StreamReceiver, TurnTaker {
   /** Length of a full segment, as far as one has come, and of the last shorter one (rcv_mss, last_seg_size). */
   #mss = FIRST_MSS;
   #lastShort = 0;
-  /** What came too early, in the order of its numbers (out_of_order_queue). */
+  /** A short segment has come since the last acknowledgment (ICSK_ACK_PUSHED). */
+  #isPushed = false;
+  /** What came too early, in the order of its numbers (out_of_order_queue), and its bytes. */
   readonly #waiting: Waiting[] = [];
+  #waitingBytes = 0;
+  readonly #window: ReceiveWindow;
   readonly #answer: TcpAnswer;
   readonly #timer: TcpTimer;
   /** Why the delayed acknowledgment goes out when its turn comes. */
@@ -75,6 +92,7 @@ export class TcpReceiver implements StreamReceiver, TurnTaker {
   #packet: number = NONE;
 
   constructor(readonly parts: ReceiverParts, readonly connection: TcpConnection) {
+    this.#window = new ReceiveWindow(parts.windowBytes);
     this.#answer = new TcpAnswer(parts.windowBytes);
     this.#timer = new TcpTimer(parts.host.engine, () => {
       this.#delayedReason = connection.isEnding ? REASON.endOfCapture : REASON.delayedAck;
@@ -93,18 +111,35 @@ export class TcpReceiver implements StreamReceiver, TurnTaker {
     const controls = Number((flags & tcp.FLAG_SYN) !== 0) + Number((flags & tcp.FLAG_FIN) !== 0);
     const end = (start + payloadBytes + controls) >>> 0;
     if (this.#next === NONE) this.#begin();
-    this.#next = this.connection.behindGap(this.#next);
+    this.#advance(this.#next);
     this.#packet = skb.members?.at(-1) ?? skb.packet;
     this.#answer.learn(skb, u8);
-    const isPushed = this.#measure(skb.head.gsoSize > 0 ? skb.head.gsoSize : payloadBytes, flags);
+    if (this.#measure(skb.head.gsoSize > 0 ? skb.head.gsoSize : payloadBytes, flags)) this.#isPushed = true;
     if (distance(this.#next, end) <= 0) return this.#refuse(skb, REASON.oldData);
     if (distance(this.#next, start) > FARTHEST_AHEAD) return this.#refuse(skb, REASON.outOfWindow);
     if (distance(this.#next, start) > 0) return this.#keep({ skb, start, end });
     const wasWaiting = this.#waiting.length > 0;
     host.gate.leave(framesIn(skb));
-    this.#read({ skb, start, end }, payloadBytes);
-    this.#readWaiting();
-    this.#acknowledge(wasWaiting, controls > 0, isPushed);
+    this.#accept(skb, end, payloadBytes);
+    this.#acceptWaiting();
+    this.#acknowledge(wasWaiting, controls > 0);
+  }
+
+  /** See {@linkcode ReadSocket}: one step of the process. */
+  readFirst(): number {
+    const { skb, end, bytes } = this.unread.take();
+    this.parts.host.ledger.stage = STAGE["local-in"];
+    this.#read(skb, end, bytes);
+    return bytes;
+  }
+
+  /** See {@linkcode ReadSocket}: what softirq has not acknowledged is now, or the window has opened (tcp_cleanup_rbuf). */
+  endRead(): void {
+    const unacknowledged = distance(this.#acknowledged, this.#next);
+    if (unacknowledged > this.#mss) this.#send(REASON.readSegments);
+    else if (unacknowledged > 0 && this.#isPushed && this.#heldBytes === 0) this.#send(REASON.allRead);
+    else if (this.#window.isUpdateDue(this.#next, this.#heldBytes, this.#mss)) this.#send(REASON.windowUpdate);
+    else if (this.connection.isEnding) this.finish(this.parts.host.ledger.nowNs);
   }
 
   /** The delayed acknowledgment goes out (tcp_delack_timer). */
@@ -114,18 +149,35 @@ export class TcpReceiver implements StreamReceiver, TurnTaker {
 
   /** See {@linkcode StreamReceiver}. */
   finish(nowNs: number): void {
-    if (this.#timer.isRunning) this.#timer.start(Math.max(nowNs, this.parts.host.engine.nowNs));
+    // Of what is not read the process is going to decide.
+    if (this.#timer.isRunning && this.unread.first === null) {
+      this.#timer.start(Math.max(nowNs, this.parts.host.engine.nowNs));
+    }
   }
 
   /** See {@linkcode StreamReceiver}. */
   release(): void {
-    for (const { skb } of this.#waiting) this.parts.host.skbs.free(skb, REASON.dropped);
+    const { skbs } = this.parts.host;
+    for (const { skb } of this.#waiting) skbs.free(skb, REASON.dropped);
     this.#waiting.length = 0;
+    while (this.unread.first !== null) skbs.free(this.unread.take().skb, REASON.dropped);
   }
 
   #begin(): void {
     this.#next = this.connection.first;
     this.#acknowledged = this.#next;
+    this.#window.begin(this.#next);
+  }
+
+  /** Bytes that are here and not read (sk_rmem_alloc). */
+  get #heldBytes(): number {
+    return this.unread.bytes + this.#waitingBytes;
+  }
+
+  /** Everything in front of `number` is there. */
+  #advance(number: number): void {
+    this.#next = this.connection.behindGap(number);
+    this.#window.skip(distance(number, this.#next));
   }
 
   /** Learns how long full segments are; true when this one is shorter, so that the process need not wait for more. */
@@ -144,12 +196,23 @@ export class TcpReceiver implements StreamReceiver, TurnTaker {
     return bytes > 0;
   }
 
-  /** The process reads what is new of a buffer, and the captured packets that end in it are there. */
-  #read({ skb, end }: Waiting, payloadBytes: number): void {
-    const { ledger, skbs } = this.parts.host;
+  /** A buffer of `payloadBytes` bytes is next in order: what is new of it is for the process (tcp_queue_rcv). */
+  #accept(skb: Skb, end: number, payloadBytes: number): void {
+    const { reader, host } = this.parts;
     const bytes = Math.min(payloadBytes, distance(this.#next, end));
-    if (bytes > 0) ledger.note(EVENT["user-copy"], REASON.userRead, skb, bytes);
-    this.#next = this.connection.behindGap(end);
+    this.#advance(end);
+    if (reader === null) return this.#read(skb, end, bytes);
+    this.unread.put(skb, end, bytes, host.ledger.nowNs);
+    reader.notify(this);
+  }
+
+  /** The process reads `bytes` bytes of a buffer, and the captured packets that end in it are there. */
+  #read(skb: Skb, end: number, bytes: number): void {
+    const { ledger, skbs } = this.parts.host;
+    if (bytes > 0) {
+      skbs.memory.watch?.readOut(skb, skb.len - bytes, bytes);
+      ledger.note(EVENT["user-copy"], REASON.userRead, skb, bytes);
+    }
     for (let ended = this.connection.takeEnd(end); ended !== undefined; ended = this.connection.takeEnd(end)) {
       const { packet, payloadBytes: payload } = ended;
       ledger.write(EVENT.deliver, REASON.toSocket, packet, skb.id, NONE, payload, 1, payload, skb.flow);
@@ -158,14 +221,16 @@ export class TcpReceiver implements StreamReceiver, TurnTaker {
   }
 
   /** What waited follows, as far as nothing is missing (tcp_ofo_queue). */
-  #readWaiting(): void {
+  #acceptWaiting(): void {
     const { skbs, ledger } = this.parts.host;
     for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
       if (distance(this.#next, first.start) > 0) return;
       this.#waiting.shift();
-      const { skb } = first;
-      if (distance(this.#next, first.end) > 0) {
-        this.#read(first, skb.len - tcp.dataOffsetBytes(skbs.memory.u8, skb.dataAt));
+      const { skb, end } = first;
+      const payloadBytes = this.#payloadBytes(skb);
+      this.#waitingBytes -= payloadBytes;
+      if (distance(this.#next, end) > 0) {
+        this.#accept(skb, end, payloadBytes);
       } else {
         ledger.note(EVENT.drop, REASON.oldData, skb, skb.len, 0);
         skbs.free(skb, REASON.dropped);
@@ -182,7 +247,12 @@ export class TcpReceiver implements StreamReceiver, TurnTaker {
     let at = waiting.length;
     while (at > 0 && distance(late.start, waiting[at - 1]!.start) > 0) at -= 1;
     waiting.splice(at, 0, late);
+    this.#waitingBytes += this.#payloadBytes(late.skb);
     this.#send(REASON.outOfOrder);
+  }
+
+  #payloadBytes(skb: Skb): number {
+    return skb.len - tcp.dataOffsetBytes(this.parts.host.skbs.memory.u8, skb.dataAt);
   }
 
   /** It is dropped, and the other end is told what is there. */
@@ -191,28 +261,31 @@ export class TcpReceiver implements StreamReceiver, TurnTaker {
     this.#send(reason);
   }
 
-  /** An acknowledgment goes out now, or is delayed (__tcp_ack_snd_check, tcp_cleanup_rbuf). */
-  #acknowledge(wasWaiting: boolean, isControl: boolean, isPushed: boolean): void {
-    const unacknowledged = distance(this.#acknowledged, this.#next);
+  /** An acknowledgment goes out now, or is delayed, or is the process's to send (__tcp_ack_snd_check, tcp_cleanup_rbuf). */
+  #acknowledge(wasWaiting: boolean, isControl: boolean): void {
+    const isMoreThanOne = distance(this.#acknowledged, this.#next) > this.#mss;
     if (wasWaiting) this.#send(REASON.outOfOrder);
     else if (isControl) this.#send(REASON.synOrFin);
-    else if (unacknowledged > this.#mss) this.#send(REASON.fullSegments);
-    else if (isPushed) this.#send(REASON.allRead);
+    else if (isMoreThanOne && this.#window.isAdvancing(this.#heldBytes, this.#mss)) this.#send(REASON.fullSegments);
+    else if (this.#isPushed && this.parts.reader === null) this.#send(REASON.allRead);
     else if (!this.#timer.isRunning) this.#delay();
   }
 
   #delay(): void {
     const { nowNs } = this.parts.host.ledger;
-    this.#timer.start(this.connection.isEnding ? nowNs : nowNs + DELAY_NS);
+    const isLast = this.connection.isEnding && this.unread.first === null;
+    this.#timer.start(isLast ? nowNs : nowNs + DELAY_NS);
   }
 
   #send(reason: number): void {
     const { host, output } = this.parts;
     const { ledger } = host;
     this.#timer.stop();
+    this.#isPushed = false;
     this.#acknowledged = this.#next;
+    const windowBytes = this.#window.offer(this.#next, this.#heldBytes, this.#mss);
     ledger.stage = STAGE["local-out"];
     ledger.write(EVENT.acknowledge, reason, this.#packet, NONE, NONE, 0, 1, 0);
-    this.#answer.send(host, output, this.#next, this.#packet);
+    this.#answer.send(host, output, this.#next, this.#packet, windowBytes);
   }
 }

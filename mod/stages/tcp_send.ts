@@ -110,6 +110,7 @@ export class TcpSocket implements SendMemory, TurnTaker {
       connection,
       socket: this,
       headersFor: (skb) => this.#gather.headersFor(skb),
+      probeLike: (skb) => this.#gather.probeLike(skb),
     });
   }
 

@@ -77,9 +77,9 @@ export class LoopFixture extends StageFixture {
     this.socket.endWrite();
   }
 
-  /** The other end has everything in front of `number`. */
-  acknowledge(number: number): void {
-    this.connections.of(0)!.sender!.acknowledge(number, this.connections.windowBytes);
+  /** The other end has everything in front of `number`, and takes `windowBytes` bytes from there on. */
+  acknowledge(number: number, windowBytes: number = this.connections.windowBytes): void {
+    this.connections.of(0)!.sender!.acknowledge(number, windowBytes);
   }
 
   #done = new Set<() => void>();

@@ -230,6 +230,7 @@ export class TxNic implements Actor, NetTxWork {
     if (skb.deviceEsp !== null) this.#noteSeals(skb, skb.deviceEsp, endNs);
     writeSend(this.host, skb, endNs);
     this.tap?.(skb, endNs);
+    this.host.skbs.memory.watch?.sent(skb);
     const stage = ledger.stage;
     ledger.stage = STAGE["driver-tx"];
     skbs.free(skb, REASON.sent);

@@ -6,6 +6,7 @@ import { testSecurityAssociation } from "../esp/sa.ts";
 import { Ledger } from "../ledger/ledger.ts";
 import { REASON, REASONS } from "../ledger/schema.ts";
 import { buildReceivePath, type ReceivePath } from "../replay/receive_path.ts";
+import { testAssociation } from "../replay/run.ts";
 import { Recorder } from "../replay/testing.ts";
 import { Engine } from "../sim/engine.ts";
 import { clone } from "../skb/clone_ops.ts";
@@ -36,7 +37,7 @@ class Receiver {
 
   constructor(...sets: string[]) {
     const { config } = resolveConfig({ preset: "linux-6.1", sets: ["path=receive", "encap=udp", ...sets] });
-    this.sa = testSecurityAssociation(config);
+    this.sa = testAssociation(config)!;
     this.path = buildReceivePath({
       config,
       engine: this.#engine,

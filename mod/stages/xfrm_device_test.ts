@@ -11,7 +11,7 @@ const ETH_HLEN = 14;
 
 function deviceOf(preset: string) {
   const { config } = resolveConfig({ preset, sets: [] });
-  return xfrmDeviceOf(config, testSecurityAssociation(config), null);
+  return xfrmDeviceOf(config, testSecurityAssociation({ ...config, mode: "tunnel" }), null);
 }
 
 Deno.test("xfrmDeviceOf() is null without offload", () => {

@@ -81,8 +81,15 @@ Deno.test("README.md shows what inspect says of aggregation, to the letter", asy
   assertEquals(stdout.includes(`\n${shown}\n`), true, stdout);
 });
 
-Deno.test("links in README.md and mod/README.md lead to files that are there", () => {
-  for (const file of ["README.md", "mod/README.md"]) {
+Deno.test("mod/cost/README.md shows the slides' next steps, to the letter", async () => {
+  const page = Deno.readTextFileSync(new URL("mod/cost/README.md", ROOT));
+  const [, args, shown] = page.match(/cli\.ts (compare [^`]*?)\n```\n\n```text\n(.*?)\n```/s)!;
+  const { stdout } = await tailbits(args!.replaceAll("\\\n", " ").trim().split(/\s+/));
+  assertEquals(stdout.trimEnd(), shown);
+});
+
+Deno.test("links in README.md and the other pages lead to files that are there", () => {
+  for (const file of ["README.md", "mod/README.md", "mod/cost/README.md", "fixtures/fits/README.md"]) {
     const text = Deno.readTextFileSync(new URL(file, ROOT));
     for (const [, target] of text.matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)) {
       if (!/^https?:/.test(target!)) Deno.statSync(new URL(target!, new URL(file, ROOT)));

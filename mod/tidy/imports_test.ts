@@ -18,7 +18,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   config: [],
   stages: ["config", "wire", "skb", "ledger", "sim", "cost", "crypto", "esp"],
   replay: ["capture", "config", "wire", "skb", "ledger", "sim", "cost", "crypto", "esp", "stages"],
-  report: ["ledger", "capture", "config", "replay"],
+  report: ["ledger", "cost", "capture", "config", "replay"],
+  fit: ["config", "cost", "ledger", "replay", "report"],
+  machine: ["wire", "ledger", "cost", "skb", "crypto", "esp", "config", "stages", "replay", "report"],
   validate: [
     "capture",
     "config",
@@ -33,8 +35,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "replay",
     "report",
   ],
-  cli: ["capture", "config", "cost", "esp", "ledger", "replay", "report", "validate"],
-  tidy: ["capture", "config", "cost", "crypto", "esp", "ledger", "replay", "report", "cli"],
+  cli: ["capture", "config", "cost", "esp", "fit", "ledger", "machine", "replay", "report", "validate"],
+  tidy: ["capture", "config", "cost", "crypto", "esp", "fit", "ledger", "replay", "report", "cli"],
 };
 /** Modules directly in `mod/` that anybody may import. */
 const COMMON = ["version.ts"];

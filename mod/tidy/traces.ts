@@ -1,5 +1,5 @@
 /**
- * The reference traces: what the bulk fixture gives under each preset, committed in `traces/`.
+ * The reference traces: what the bulk fixture gives under each preset, committed in `traces/`; and the table of coefficients.
  *
  * `deno task traces` writes them again; a test compares them. A change in them is a change in behaviour, and its diff is
  * what a reviewer reads.
@@ -15,6 +15,7 @@ import { replay } from "../replay/run.ts";
 import { renderCsv } from "../report/columns.ts";
 import { COPIES_COLUMNS, copyRows } from "../report/copies.ts";
 import { SUMMARY_COLUMNS } from "../report/summary.ts";
+import { COEFFICIENTS_PATH, coefficientsText } from "./coefficients.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 const FIXTURE = "bulk-tcp-ipv4.pcap";
@@ -24,7 +25,7 @@ const SETS = ["oversize=grow"];
 /** The text of every reference trace by its path below the project's root. */
 export async function referenceTraces(): Promise<Map<string, string>> {
   const capture = await Deno.readFile(new URL(`fixtures/${FIXTURE}`, ROOT));
-  const traces = new Map<string, string>();
+  const traces = new Map([[COEFFICIENTS_PATH, coefficientsText()]]);
   for (const preset of Object.keys(PRESETS)) {
     const input = {
       name: FIXTURE,

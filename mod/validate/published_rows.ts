@@ -2,7 +2,7 @@
  * Rows of `fixtures/published-results.csv`: throughput and CPU that others measured and published.
  *
  * ```ts
- * parsePublished(text)[0]; // { id: "seed-1", role: "fitted", gbps: 2.6, txCpuPercent: 71, rxCpuPercent: undefined }
+ * parsePublished(text)[0]; // { id: "seed-1", role: "fitted", gbps: 2.6, cpuOf: "busiest", txCpuPercent: 71, ... }
  * ```
  *
  * @module
@@ -21,6 +21,8 @@ export interface PublishedRow {
   readonly role: typeof ROLES[number];
   /** As published, Gbit/s. */
   readonly gbps: number;
+  /** Of which CPUs the CPU time is: of the busiest of a host, or of all its CPUs together. */
+  readonly cpuOf: "busiest" | "all";
   /** CPU time of the sender in % of one CPU; where it is not said of which host, of this; undefined when not published so. */
   readonly txCpuPercent: number | undefined;
   /** The same of the receiver. */
@@ -49,15 +51,16 @@ function rowOf(cells: Readonly<Record<string, string | undefined>>): PublishedRo
   const role = ROLE_OF[/\brole=(\w+)/.exec(notes)?.[1] ?? ""];
   if (role === undefined) throw new RangeError(`Cannot read published results: row ${id} has no known role`);
   if (!OF_ONE.test(gbps)) throw new RangeError(`Cannot read published results: gbps of row ${id} is not a number`);
-  const [txCpuPercent, rxCpuPercent] = cpuPercents(cpu, cores);
-  return { id, role, gbps: Number(gbps), txCpuPercent, rxCpuPercent };
+  return { id, role, gbps: Number(gbps), ...cpuTimes(cpu, cores) };
 }
 
-/** Of one CPU, sender and receiver. */
-function cpuPercents(cpu: string, cores: string): [tx: number | undefined, rx: number | undefined] {
-  if (OF_ONE.test(cpu)) return [Number(cpu), undefined];
+/** In % of one CPU; a mean over all CPUs is what they do together, divided by their number. */
+function cpuTimes(cpu: string, cores: string): Pick<PublishedRow, "cpuOf" | "txCpuPercent" | "rxCpuPercent"> {
+  if (OF_ONE.test(cpu)) return { cpuOf: "busiest", txCpuPercent: Number(cpu), rxCpuPercent: undefined };
   const means = OF_ALL.exec(cpu);
   const cpus = Number.parseInt(cores, 10);
-  if (means === null || Number.isNaN(cpus)) return [undefined, undefined];
-  return [Number(means[1]) * cpus, Number(means[2]) * cpus];
+  if (means === null || Number.isNaN(cpus)) {
+    return { cpuOf: "busiest", txCpuPercent: undefined, rxCpuPercent: undefined };
+  }
+  return { cpuOf: "all", txCpuPercent: Number(means[1]) * cpus, rxCpuPercent: Number(means[2]) * cpus };
 }

@@ -33,13 +33,13 @@ Deno.test("parsePublished() reads CPU of one CPU and of all, and leaves open wha
     cells("e", "1 pinned core", "1", "FIT"),
   ].join("\n");
   assertEquals(
-    parsePublished(text).map((read) => [read.id, read.role, read.gbps, read.txCpuPercent, read.rxCpuPercent]),
+    parsePublished(text).map((row) => [row.id, row.role, row.gbps, row.cpuOf, row.txCpuPercent, row.rxCpuPercent]),
     [
-      ["c", "fitted", 4.5, undefined, undefined],
-      ["e", "fitted", 4.5, undefined, undefined],
-      ["b", "held-out", 4.5, 96, 132],
-      ["a", "shape-only", 4.5, 50.5, undefined],
-      ["d", "shape-only", 4.5, undefined, undefined],
+      ["c", "fitted", 4.5, "busiest", undefined, undefined],
+      ["e", "fitted", 4.5, "busiest", undefined, undefined],
+      ["b", "held-out", 4.5, "all", 96, 132],
+      ["a", "shape-only", 4.5, "busiest", 50.5, undefined],
+      ["d", "shape-only", 4.5, "busiest", undefined, undefined],
     ],
   );
 });
@@ -66,26 +66,29 @@ Deno.test("every published row either is played, by a preset and profile that ar
 
 Deno.test("the slides are played in transport mode, baseline against avoiding the copy with GRO and GSO, with both ciphers", () => {
   const plays = ["seed-1", "seed-2", "seed-3", "seed-4"].map((id) => playOf(id)!);
-  assertEquals(plays.map(({ preset, sets, profile }) => [preset, ...sets, profile]), [
-    ["baseline", "cipher=null", "mode=transport", "netdev11"],
-    ["baseline", "cipher=aes-gcm-256", "mode=transport", "netdev11"],
-    ["nocopy-gro-gso", "cipher=null", "mode=transport", "netdev11"],
-    ["nocopy-gro-gso", "cipher=aes-gcm-256", "mode=transport", "netdev11"],
+  assertEquals(plays.map(({ preset, sets: [cipher] }) => [preset, cipher]), [
+    ["baseline", "cipher=null"],
+    ["baseline", "cipher=aes-gcm-256"],
+    ["nocopy-gro-gso", "cipher=null"],
+    ["nocopy-gro-gso", "cipher=aes-gcm-256"],
   ]);
+  for (const { sets, profile } of plays) {
+    assertEquals([...sets.slice(1), profile], ["mode=transport", "gcm_sg=single", "reader_cpu=same", "netdev11"]);
+  }
 });
 
-Deno.test("predictPublished() predicts what replay says, leaves the rest empty with a reason, and names what is not fitted", async () => {
-  const rows = [row("seed-1"), row("mlx5tx-plain-1"), row("mlx5tx-both-1"), { ...row("seed-1"), id: "new" }];
-  const [seed, plain, both, unknown] = await predictPublished(rows, capture());
-  assertEquals([seed!.profile, seed!.isFitted, seed!.reason], ["netdev11", false, ""]);
-  assertEquals(seed!.config, "baseline cipher=null mode=transport");
+Deno.test("predictPublished() predicts what replay says, leaves the rest empty with a reason, and names what is fitted", async () => {
+  const rows = [row("seed-1"), row("mlx5rx-non-24"), row("mlx5tx-both-1"), { ...row("seed-1"), id: "new" }];
+  const [seed, unplayed, both, unknown] = await predictPublished(rows, capture());
+  assertEquals([seed!.profile, seed!.isFitted, seed!.reason], ["netdev11", true, ""]);
+  assertEquals(seed!.config, "baseline cipher=null mode=transport gcm_sg=single reader_cpu=same");
   assert(seed!.predicted!.gbps > 1 && seed!.predicted!.gbps < 10);
   assertEquals(both!.profile, "haswell-2020");
   assert(both!.predicted!.rxCpuPercent > both!.predicted!.txCpuPercent);
-  assertEquals([plain!.predicted, plain!.profile, plain!.config], [undefined, "", ""]);
-  assertMatch(plain!.reason, /TCP without ESP/);
+  assertEquals([unplayed!.predicted, unplayed!.profile, unplayed!.config], [undefined, "", ""]);
+  assertMatch(unplayed!.reason, /24 tunnels/);
   assertEquals([unknown!.predicted, unknown!.reason], [undefined, "nobody has said yet how to play it"]);
-  const [header, seedLine, plainLine] = renderCsv(PREDICTION_COLUMNS, [seed!, plain!]).split("\n");
+  const [header, seedLine, unplayedLine] = renderCsv(PREDICTION_COLUMNS, [seed!, unplayed!]).split("\n");
   assertEquals(
     header,
     "id,role,gbps,predicted_gbps,error_percent,cpu_percent,predicted_cpu_percent,cpu_error_points," +
@@ -93,10 +96,59 @@ Deno.test("predictPublished() predicts what replay says, leaves the rest empty w
   );
   assertMatch(
     seedLine!,
-    /^seed-1,fitted,2\.6000,\d\.\d{4},-?[\d.]+,71\.0,[\d.]+,-?[\d.]+,,[\d.]+,,netdev11,not fitted,/,
+    /^seed-1,fitted,2\.6000,\d\.\d{4},-?[\d.]+,71\.0,[\d.]+,-?[\d.]+,,[\d.]+,,netdev11,fitted,/,
   );
-  const reason = "TCP without ESP: the model has no such path";
-  assertEquals(plainLine, `mlx5tx-plain-1,fitted,28.0000,,,96.0,,,136.8,,,,,,${reason}`);
+  const reason = "24 tunnels on 24 CPUs: the capture has not so many connections";
+  assertEquals(unplayedLine, `mlx5rx-non-24,shape-only,23.0000,,,1248.0,,,1608.0,,,,,,${reason}`);
+});
+
+Deno.test("every row of plain TCP is played without IPsec, and what does more work for it is slower", async () => {
+  const ids = ROWS.map(({ id }) => id).filter((id) => /^(mlx5tx-plain|lsw-.-plain|tcp-sg-|gso-tcp-)/.test(id));
+  assertEquals(ids.length, 9);
+  for (const id of ids) assert(playOf(id)!.sets.includes("mode=none"), id);
+  const rows = ["gso-tcp-tso", "gso-tcp-gso", "gso-tcp-none", "tcp-sg-on", "tcp-sg-off"].map(row);
+  const gbps = (await predictPublished(rows, capture())).map(({ predicted }) => predicted!.gbps);
+  const [tso, gso, none, gathers, copies] = gbps;
+  assert(tso! > gso! && gso! > none! && gathers! > copies!, gbps.join(" "));
+});
+
+/** Predictions of rows by their ids, with errors in % of Gbps and in points of the sender's CPU. */
+async function errorsOf(...ids: readonly string[]): Promise<[percent: number, points: number][]> {
+  return (await predictPublished(ids.map(row), capture())).map(({ row: { gbps, txCpuPercent }, predicted }) => {
+    return [100 * (predicted!.gbps / gbps - 1), predicted!.txCpuPercent - txCpuPercent!];
+  });
+}
+
+Deno.test("the slides come out within 1 % and 1 point where they are fitted to, and row 4 within 8 % and 3 points", async () => {
+  const [first, second, third, fourth] = await errorsOf("seed-1", "seed-2", "seed-3", "seed-4");
+  for (const [percent, points] of [first!, second!, third!]) {
+    assert(Math.abs(percent) < 1 && Math.abs(points) < 1, `${percent} % ${points}`);
+  }
+  assert(Math.abs(fourth![0]) < 8 && Math.abs(fourth![1]) < 3, String(fourth));
+});
+
+Deno.test("held-out rows with ESP come out within 25 % of Gbps and of the sender's CPU, and in their order", async () => {
+  const rows = ["mlx5tx-plain-1", "mlx5tx-both-1", "mlx5tx-non-1"].map(row);
+  const predictions = (await predictPublished(rows, capture())).map(({ predicted }) => predicted!);
+  for (const [i, { gbps, txCpuPercent }] of predictions.entries()) {
+    assert(Math.abs(gbps / rows[i]!.gbps - 1) < 0.25, `${rows[i]!.id}: ${gbps} Gbps`);
+    assert(Math.abs(txCpuPercent / rows[i]!.txCpuPercent! - 1) < 0.25, `${rows[i]!.id}: ${txCpuPercent} %`);
+  }
+  const [plain, offload, software] = predictions;
+  assert(plain!.gbps > offload!.gbps && offload!.gbps > software!.gbps);
+  // That of the software row is a third too low (mod/cost/README.md).
+  assert(Math.abs(offload!.rxCpuPercent / 141.6 - 1) < 0.25, String(offload!.rxCpuPercent));
+});
+
+Deno.test("what GSO saves per byte comes out within 25 %: none, GSO and TSO as 7.51 : 3.14 : 1", async () => {
+  const rows = ["gso-tcp-none", "gso-tcp-gso", "gso-tcp-tso"].map(row);
+  const perByte = (await predictPublished(rows, capture())).map(({ predicted }) => {
+    return predicted!.txCpuPercent / predicted!.gbps;
+  });
+  const [none, gso, tso] = perByte;
+  assertAlmostEquals(none! / gso!, 7.51 / 3.14, 0.25 * 7.51 / 3.14);
+  assertAlmostEquals(gso! / tso!, 3.14, 0.25 * 3.14);
+  assertAlmostEquals(none! / tso!, 7.51, 0.25 * 7.51);
 });
 
 Deno.test("predictPublished() gives two rows of one configuration the same, and again the same", async () => {
@@ -106,12 +158,23 @@ Deno.test("predictPublished() gives two rows of one configuration the same, and 
   assertEquals(await predictPublished(rows.slice(1), capture()), first.slice(1));
 });
 
+Deno.test("predictPublished() holds a mean over all CPUs against all CPUs of a host, and else the busiest of them", async () => {
+  const average = row("mlx5tx-both-1");
+  assertEquals([average.cpuOf, row("seed-1").cpuOf], ["all", "busiest"]);
+  const rows = [average, { ...average, cpuOf: "busiest" as const }];
+  const [all, busiest] = (await predictPublished(rows, capture())).map(({ predicted }) => predicted!);
+  assertEquals(all!.gbps, busiest!.gbps);
+  assertAlmostEquals(all!.txCpuPercent, busiest!.txCpuPercent, 1e-9);
+  assert(all!.rxCpuPercent > busiest!.rxCpuPercent + 10, "softirq and process have a CPU each");
+});
+
 function cellsOf(prediction: Prediction): Record<string, string | number | undefined> {
   return Object.fromEntries(PREDICTION_COLUMNS.map(({ name, value }) => [name, value(prediction)]));
 }
 
 Deno.test("PREDICTION_COLUMNS gives errors with their sign, predicted less published", () => {
-  const published: PublishedRow = { id: "a", role: "held-out", gbps: 4, txCpuPercent: 90, rxCpuPercent: 60 };
+  const times = { cpuOf: "busiest", txCpuPercent: 90, rxCpuPercent: 60 } as const;
+  const published: PublishedRow = { id: "a", role: "held-out", gbps: 4, ...times };
   const predicted = { gbps: 3, txCpuPercent: 95.5, rxCpuPercent: 50 };
   const prediction = { row: published, predicted, profile: "p", isFitted: true, config: "c", reason: "" };
   const cells = cellsOf(prediction);

@@ -1,0 +1,152 @@
+/**
+ * `tailbits calibrate CAPTURE --fit ROWS.csv`: a cost profile fitted to measured Gbps and CPU.
+ *
+ * @module
+ */
+
+import { ConfigError } from "../config/errors.ts";
+import type { Profile } from "../cost/profile.ts";
+import { FIT_ROW_COLUMNS, FITTED_COLUMNS, fittedCoefficients } from "../fit/columns.ts";
+import { type Fit, fitProfile, type FitRow } from "../fit/fit.ts";
+import { renderFittedProfile } from "../fit/fitted_profile.ts";
+import { parseTie } from "../fit/labels.ts";
+import { worstErrors } from "../fit/residuals.ts";
+import { parseRows, type WrittenRow } from "../fit/rows.ts";
+import { PLAIN_CSV, renderCsv } from "../report/columns.ts";
+import type { Arguments, Flag } from "./command.ts";
+import { EXIT, systemReason, UsageError } from "./errors.ts";
+import { type Format, formatFrom, render } from "./formats.ts";
+import { baseName, captureInputs, configFrom, profileWithBaseFrom } from "./inputs.ts";
+import { writeFiles } from "./outputs.ts";
+import { oneLine, writeAll, writeOut } from "./terminal.ts";
+
+/** Flags of `calibrate` that only a fit has. */
+export const FIT_FLAGS: readonly Flag[] = [
+  {
+    name: "fit",
+    value: "ROWS.csv",
+    doc: "Fit a profile to measured rows: id,role,preset,set,gbps,cpu_percent,rx_cpu_percent.",
+  },
+  { name: "set", value: "K=V", repeats: true, doc: "With --fit: a setting of every row, profile=PRIOR before all." },
+  {
+    name: "tie",
+    value: "A=B",
+    repeats: true,
+    doc: "With --fit: two coefficients with one value, as 'seal aes-gcm cycles/byte=open aes-gcm cycles/byte'.",
+  },
+  { name: "coefficients", value: "FILE.csv", doc: "With --fit: write the table of coefficients there." },
+];
+
+/** Fits, prints the rows (and for people the coefficients), and writes the profile where `-o` says so. */
+export async function runFit(args: Arguments): Promise<number> {
+  const format = formatFrom(args.one("format"));
+  const [input] = await captureInputs(requireOne(args.operands), MANY_PASSES);
+  const path = args.one("fit")!;
+  const sets = args.all("set");
+  const { profile: prior, base } = await profileWithBaseFrom(await configFrom(undefined, profileSets(sets)));
+  const rows = await resolveRows(parseRows(await readRows(path), baseName(path)), sets, baseName(path));
+  const ties = args.all("tie").map((text) => parseTie(text, prior));
+  const progress = new RoundLine(args.has("quiet"));
+  const fit = await fitProfile({ input: input!, rows, prior, ties, onRound: (...said) => progress.show(...said) });
+  progress.clear();
+  writeFiles(filesOf(args, fit, prior, base));
+  writeOut(tablesOf(fit, format));
+  return EXIT.ok;
+}
+
+/** Each row is played in each round. */
+const MANY_PASSES = 2;
+
+function requireOne(operands: readonly string[]): readonly string[] {
+  if (operands.length < 2) return operands;
+  throw new UsageError(`Cannot fit with ${operands.length} captures: all rows are played with one`);
+}
+
+/** The setting of the profile alone: the others may need a preset. */
+function profileSets(sets: readonly string[]): readonly string[] {
+  return sets.filter((set) => set.startsWith("profile="));
+}
+
+async function readRows(path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    throw new UsageError(`Cannot read ${path}: ${systemReason(error)}`);
+  }
+}
+
+async function resolveRows(rows: readonly WrittenRow[], sets: readonly string[], name: string): Promise<FitRow[]> {
+  const resolved: FitRow[] = [];
+  for (const { id, role, preset, sets: own, measured, cpuOf, tolerance, line } of rows) {
+    const column = own.find((set) => set.startsWith("profile="));
+    if (column !== undefined) {
+      throw new ConfigError(`Cannot read ${name}: row ${line}, column set: the profile is that of --set, for all rows`);
+    }
+    try {
+      resolved.push({ id, role, measured, cpuOf, tolerance, resolved: await configFrom(preset, [...sets, ...own]) });
+    } catch (error) {
+      if (error instanceof ConfigError) throw new ConfigError(`${error.message} (row ${line} of ${name})`);
+      throw error;
+    }
+  }
+  return resolved;
+}
+
+/** Rows alone for programs; for people the coefficients under them. */
+function tablesOf(fit: Fit, format: Format): string {
+  const rows = render(format, FIT_ROW_COLUMNS, FIT_ROW_COLUMNS, fit.rows, PLAIN_CSV);
+  if (format === "csv" || format === "json") return rows;
+  return `${rows}\n${render(format, FITTED_COLUMNS, FITTED_COLUMNS, fittedCoefficients(fit), PLAIN_CSV)}`;
+}
+
+function filesOf(args: Arguments, fit: Fit, prior: Profile, base: Profile | undefined): Map<string, string> {
+  const files = new Map<string, string>();
+  const coefficients = args.one("coefficients");
+  if (coefficients !== undefined) files.set(coefficients, renderCsv(FITTED_COLUMNS, fittedCoefficients(fit)));
+  const out = args.one("out");
+  if (out === undefined) return files;
+  const rows = baseName(args.one("fit")!);
+  const name = args.one("name") ?? baseName(out).replace(/\.json$/, "");
+  const description = args.one("description") ?? `Profile ${prior.name} fitted to ${rows}`;
+  return files.set(out, renderFittedProfile(fit, { name, description, fit: fitText(args, fit), base }));
+}
+
+/** What a profile was fitted to: rows, how well, and the command line, without folders. */
+function fitText(args: Arguments, fit: Fit): string {
+  const fitted = fit.rows.filter(({ role }) => role === "fit");
+  const rows = baseName(args.one("fit")!);
+  const command = [
+    "tailbits calibrate",
+    quoted(baseName(args.operands[0]!)),
+    `--fit ${quoted(rows)}`,
+    ...args.all("set").map((set) => `--set ${quoted(set.replace(/^profile=.*\//s, "profile="))}`),
+    ...args.all("tie").map((tie) => `--tie ${quoted(tie)}`),
+  ];
+  const ids = fitted.map(({ id }) => id).join(", ");
+  return oneLine(`to ${ids} of ${rows}, errors ${worstErrors(fitted)}: ${command.join(" ")}`);
+}
+
+function quoted(text: string): string {
+  return /^[\w.,:=/-]+$/.test(text) ? text : `'${text}'`;
+}
+
+/** A line on stderr that says how far the work is, when stderr is a terminal. */
+class RoundLine {
+  readonly #shows: boolean;
+
+  constructor(quiet: boolean) {
+    this.#shows = !quiet && Deno.stderr.isTerminal();
+  }
+
+  show(round: number, cost: number): void {
+    if (this.#shows) this.#write(`\r\x1b[Kcalibrate: round ${round}, sum of squares ${cost.toFixed(2)}`);
+  }
+
+  clear(): void {
+    if (this.#shows) this.#write("\r\x1b[K");
+  }
+
+  #write(text: string): void {
+    writeAll(Deno.stderr, new TextEncoder().encode(text));
+  }
+}
