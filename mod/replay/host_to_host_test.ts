@@ -13,7 +13,8 @@ import { TEST_REVERSE_SPI, TEST_SPI } from "../esp/sa.ts";
 import { saTable } from "../esp/sa_table.ts";
 import { renderExplanation } from "../report/explanation.ts";
 import { explain } from "./explain.ts";
-import { replay, reverseAssociation, type Run, testAssociation } from "./run.ts";
+import { reverseAssociation, testAssociation } from "./associations.ts";
+import { replay, type Run } from "./run.ts";
 import { bulk, captureOf, inputOf, type Recorder, runOf, tcpFrame, type TestRun } from "./testing.ts";
 import { answer } from "./testing_streams.ts";
 

@@ -26,7 +26,7 @@ import { EspArrivals } from "./esp_arrivals.ts";
 import { localityOf } from "./locality.ts";
 import { NicEntrance } from "./nic_entrance.ts";
 import { buildReceivePath, type ReceivePath } from "./receive_path.ts";
-import { testAssociation } from "./run.ts";
+import { testAssociation } from "./associations.ts";
 import { surveyReceiver } from "./receiver_survey.ts";
 import type { CaptureInput } from "./run.ts";
 import { Recorder } from "./testing.ts";

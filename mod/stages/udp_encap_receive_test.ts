@@ -6,7 +6,7 @@ import { testSecurityAssociation } from "../esp/sa.ts";
 import { Ledger } from "../ledger/ledger.ts";
 import { REASON, REASONS } from "../ledger/schema.ts";
 import { buildReceivePath, type ReceivePath } from "../replay/receive_path.ts";
-import { testAssociation } from "../replay/run.ts";
+import { testAssociation } from "../replay/associations.ts";
 import { Recorder } from "../replay/testing.ts";
 import { Engine } from "../sim/engine.ts";
 import { clone } from "../skb/clone_ops.ts";
