@@ -30,10 +30,10 @@ export const benchCommand: Command = {
   doc:
     "Does what configurations do to bytes for real (copies, segmentation, checksums, encryption) and times it on this\n" +
     "machine: nothing is priced, and no time is virtual. One row for each stage and kind of work, and a row all; what two\n" +
-    "hosts do is in the same rows. Times are medians of runs; a run is the least of several passes, slice by slice.\n" +
-    "spread_percent is the interquartile range of the runs, gbps the captured bits over the time of the row. The\n" +
-    "configurations take turns; ratio compares each to the first, pair by pair, with the interval that holds the median in\n" +
-    "95 of 100 cases (empty below 6 runs). predicted_ns_per_packet is what the profile says of the same work.\n" +
+    "hosts do is in the same rows. Times are medians of runs; a run is the least of several passes, slice by slice, and\n" +
+    "has memory of its own. spread_percent is the interquartile range of the runs, gbps the captured bits over the time\n" +
+    "of the row. The configurations take turns; ratio compares each to the first, pair by pair, with the interval that\n" +
+    "holds the median in 95 of 100 cases (empty below 6 runs). predicted_ns_per_packet is what the profile says of it.\n" +
     "What a NIC does (DMA, offloaded ESP) is done and not timed; several CPUs are one thread here. A copy is one call of\n" +
     "the runtime, which alone takes as long as 1 KiB: small copies cost more here than in a kernel. With --allow-ffi\n" +
     "OpenSSL encrypts, else noble, a hundred times slower.",

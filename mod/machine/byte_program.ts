@@ -18,7 +18,7 @@
  */
 
 import type { SecurityAssociation } from "../esp/sa.ts";
-import { type CipherRequest, copyBytes, type PieceCipher, sumBytes } from "./primitives.ts";
+import { type CipherRequest, copyBytes, type PieceCipher, PieceViews, sumBytes } from "./primitives.ts";
 
 /** What an operation does. `copy` and `sum` in one row are one pass in a kernel. */
 export const OP = {
@@ -144,6 +144,14 @@ export class ByteProgram {
   /** Number of operations. */
   get length(): number {
     return this.parts.ops.length;
+  }
+
+  /** The same program in memory of its own, as this one has left it. */
+  moved(): ByteProgram {
+    const arena = this.parts.arena.slice();
+    const views = new PieceViews(arena);
+    const requests = this.parts.requests.map((one) => ({ ...one, request: one.request.movedTo(views) }));
+    return new ByteProgram({ ...this.parts, arena, requests });
   }
 
   /** Before a pass. */

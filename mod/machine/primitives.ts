@@ -106,6 +106,14 @@ export class CipherRequest {
     this.textBytes = text.reduce((sum, { bytes }) => sum + bytes, 0);
     this.whole = isOnePiece([...text, ...icv]) ? viewOf(spanOf([...text, ...icv])) : null;
   }
+
+  /** The same request to bytes in the same places of other memory. */
+  movedTo(views: PieceViews): CipherRequest {
+    const piecesOf = (pieces: readonly Uint8Array[]): Piece[] => {
+      return pieces.map(({ byteOffset, length }) => ({ at: byteOffset - this.u8.byteOffset, bytes: length }));
+    };
+    return new CipherRequest(views.u8, this.espAt, piecesOf(this.texts), piecesOf(this.icvs), this.high, views);
+  }
 }
 
 function isOnePiece(pieces: readonly Piece[]): boolean {

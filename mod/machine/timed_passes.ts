@@ -134,6 +134,13 @@ export class ProgramTimer {
     return best;
   }
 
+  /** One that times the same program in other memory; its run has begun. */
+  moved(): ProgramTimer {
+    const timer = new ProgramTimer(this.program.moved(), this.ciphers);
+    timer.begin();
+    return timer;
+  }
+
   /** Begins a run. */
   begin(): void {
     const slices = this.#slices.length;

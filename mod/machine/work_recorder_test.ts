@@ -71,6 +71,21 @@ Deno.test("WorkRecorder records all byte work under keys that change it", async 
   }
 });
 
+Deno.test("ByteProgram.moved() works in memory of its own alone", async () => {
+  for (const sets of [["cipher=aes-gcm-128"], ["cipher=null-sha256", "path=receive"]]) {
+    const { program } = await record(captureOf(bulk(100)), "nocopy", sets);
+    const before = program.parts.arena.slice();
+    const moved = program.moved();
+    // Whoever still worked in the first memory would be wrong now.
+    program.parts.arena.fill(0);
+    assert(isRight(moved) && isRight(moved));
+    assert(program.parts.arena.every((byte) => byte === 0));
+    assert(moved.parts.requests.every(({ request }) => request.u8 === moved.parts.arena));
+    program.parts.arena.set(before);
+    assert(isRight(program));
+  }
+});
+
 Deno.test("a byte program gives the frames that the run has sent, in their order", async () => {
   for (const sets of [["path=forward"], ["path=send"], ["path=forward", "gro=on", "gso=l2"]]) {
     const { program, sent } = await record(captureOf(bulk(40)), "nocopy", sets);
