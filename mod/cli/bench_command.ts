@@ -4,15 +4,15 @@
  * @module
  */
 
-import type { ResolvedConfig } from "../config/resolve.ts";
 import { bench, type Benched, type BenchJob, USUAL_PACKETS, usualPackets } from "../machine/bench.ts";
 import { BENCH_COLUMNS, BENCH_TABLE_COLUMNS, benchRows } from "../machine/bench_rows.ts";
 import { timesOpened } from "../replay/run.ts";
 import type { Arguments, Command } from "./command.ts";
 import { columnsFrom, CSV_FLAGS, csvStyleFrom } from "./csv_flags.ts";
 import { EXIT, UsageError } from "./errors.ts";
-import { formatFrom, render } from "./formats.ts";
-import { captureInputs, configFrom, profileFrom } from "./inputs.ts";
+import { FORMAT_FLAG, formatFrom, render } from "./formats.ts";
+import { captureInputs, profileFrom } from "./inputs.ts";
+import { configFlags, configsFrom } from "./named_configs.ts";
 import { StepProgress } from "./progress.ts";
 import { associationsFrom, SA_FLAG, withAssociations } from "./sa_input.ts";
 import { say, writeOut } from "./terminal.ts";
@@ -38,14 +38,7 @@ export const benchCommand: Command = {
     "the runtime, which alone takes as long as 1 KiB: small copies cost more here than in a kernel. With --allow-ffi\n" +
     "OpenSSL encrypts, else noble, a hundred times slower.",
   flags: [
-    {
-      name: "config",
-      short: "c",
-      value: "A,B,...",
-      repeats: true,
-      doc: `Presets or JSONC files; default ${DEFAULT_CONFIGS}.`,
-    },
-    { name: "set", value: "KEY=VALUE", repeats: true, doc: "Change one key in all of them; may be repeated." },
+    ...configFlags(DEFAULT_CONFIGS),
     { name: "runs", value: "N", doc: `Timed runs of each configuration; default ${DEFAULT_RUNS}.` },
     {
       name: "packets",
@@ -54,7 +47,7 @@ export const benchCommand: Command = {
         `Take the first N packets of the capture at most; default ${USUAL_PACKETS.openssl}, with noble ${USUAL_PACKETS.noble}.`,
     },
     SA_FLAG,
-    { name: "format", value: "FORMAT", doc: "What to print: table, csv, json or md." },
+    FORMAT_FLAG,
     ...CSV_FLAGS,
   ],
   examples: [
@@ -75,7 +68,9 @@ async function runBench(args: Arguments): Promise<number> {
     throw new UsageError(`Cannot bench ${args.operands.length} captures at once: name one`);
   }
   const associations = await associationsFrom(args);
-  const configs = (await configsFrom(args)).map((resolved) => withAssociations(resolved, associations));
+  const configs = (await configsFrom(args, "bench", DEFAULT_CONFIGS)).map((resolved) =>
+    withAssociations(resolved, associations)
+  );
   const passes = configs.reduce((sum, { config }) => sum + timesOpened(config), 0);
   const [input] = await captureInputs(args.operands, passes);
   const jobs: BenchJob[] = [];
@@ -106,20 +101,6 @@ function countFrom(args: Arguments, name: string, otherwise: number, most: numbe
   const count = Number(text);
   if (/^\d{1,15}$/.test(text) && count > 0 && count <= most) return count;
   throw new UsageError(`Cannot use --${name} ${text}: it takes a whole number from 1 to ${most}`);
-}
-
-/** The configurations of `-c`; rows are told apart by name. */
-async function configsFrom(args: Arguments): Promise<ResolvedConfig[]> {
-  const named = args.all("config").length === 0 ? [DEFAULT_CONFIGS] : args.all("config");
-  const configs: ResolvedConfig[] = [];
-  for (const name of named.flatMap((list) => list.split(","))) {
-    const config = await configFrom(name, args.all("set"));
-    if (configs.some((other) => other.name === config.name)) {
-      throw new UsageError(`Cannot bench ${config.name} twice: two configurations have that name`);
-    }
-    configs.push(config);
-  }
-  return configs;
 }
 
 /** Who encrypted, and what the user should know besides. */

@@ -8,6 +8,7 @@
 import type { Arguments, Command, Flag } from "./command.ts";
 import { UsageError } from "./errors.ts";
 import { FIT_FLAGS, runFit } from "./fit_command.ts";
+import { FORMAT_FLAG } from "./formats.ts";
 import { MEASURE_FLAGS, runMeasure } from "./measure_command.ts";
 
 /** The verb. */
@@ -34,7 +35,7 @@ export const calibrateCommand: Command = {
     { name: "description", value: "TEXT", doc: "Which machine it is of." },
     ...MEASURE_FLAGS,
     ...FIT_FLAGS,
-    { name: "format", value: "FORMAT", doc: "What to print: table, csv, json or md." },
+    FORMAT_FLAG,
   ],
   examples: [
     "tailbits calibrate --format table",

@@ -9,8 +9,8 @@ import type { ResolvedConfig } from "../config/resolve.ts";
 import type { Profile } from "../cost/profile.ts";
 import { type CaptureInput, timesOpened } from "../replay/run.ts";
 import type { Arguments, Command } from "./command.ts";
-import { UsageError } from "./errors.ts";
-import { captureInputs, configFrom, profileFrom } from "./inputs.ts";
+import { captureInputs, profileFrom } from "./inputs.ts";
+import { configFlags, configsFrom } from "./named_configs.ts";
 import { concludeJobs, type Job, JOB_FLAGS, jobOptionsFrom, runJobs } from "./run_jobs.ts";
 import { associationsFrom, withAssociations } from "./sa_input.ts";
 import { say } from "./terminal.ts";
@@ -28,14 +28,7 @@ export const compareCommand: Command = {
     "DIR/NUMBER-NAME/CONFIG). Column alike names the configurations that a row cannot be told apart from: within the\n" +
     "ranges of the profile's costs, either goodput may be the higher. A table marks them with ~.",
   flags: [
-    {
-      name: "config",
-      short: "c",
-      value: "A,B,...",
-      repeats: true,
-      doc: `Presets or JSONC files; default ${DEFAULT_CONFIGS}.`,
-    },
-    { name: "set", value: "KEY=VALUE", repeats: true, doc: "Change one key in all of them; may be repeated." },
+    ...configFlags(DEFAULT_CONFIGS),
     ...JOB_FLAGS,
   ],
   plannedFlags: ["report"],
@@ -50,7 +43,9 @@ export const compareCommand: Command = {
 async function runCompare(args: Arguments): Promise<number> {
   const options = jobOptionsFrom("compare", args);
   const associations = await associationsFrom(args);
-  const configs = (await configsFrom(args)).map((resolved) => withAssociations(resolved, associations));
+  const configs = (await configsFrom(args, "compare", DEFAULT_CONFIGS)).map((resolved) =>
+    withAssociations(resolved, associations)
+  );
   const profiles: Profile[] = [];
   for (const config of configs) profiles.push(await profileFrom(config));
   const passes = configs.reduce((sum, { config }) => sum + timesOpened(config), 0);
@@ -59,20 +54,6 @@ async function runCompare(args: Arguments): Promise<number> {
   const runs = await runJobs(jobs, options);
   if (!options.quiet) sayIdle(configs);
   return concludeJobs(jobs, runs, options);
-}
-
-/** The configurations of `-c`; rows and folders are told apart by name. */
-async function configsFrom(args: Arguments): Promise<ResolvedConfig[]> {
-  const named = args.all("config").length === 0 ? [DEFAULT_CONFIGS] : args.all("config");
-  const configs: ResolvedConfig[] = [];
-  for (const name of named.flatMap((list) => list.split(","))) {
-    const config = await configFrom(name, args.all("set"));
-    if (configs.some((other) => other.name === config.name)) {
-      throw new UsageError(`Cannot compare ${config.name} with itself: two configurations have that name`);
-    }
-    configs.push(config);
-  }
-  return configs;
 }
 
 function jobsOf(

@@ -6,9 +6,17 @@
 
 import { type Column, type CsvStyle, renderCsv, renderJson, renderMarkdown, renderTable } from "../report/columns.ts";
 import { nearest } from "../config/nearest.ts";
+import type { Flag } from "./command.ts";
 import { UsageError } from "./errors.ts";
 
 const FORMATS = ["table", "csv", "json", "md"] as const;
+
+/** The flag of verbs that print a table. */
+export const FORMAT_FLAG: Flag = {
+  name: "format",
+  value: "FORMAT",
+  doc: `What to print: ${FORMATS.join(", ").replace(/, (?=\w+$)/, " or ")}.`,
+};
 
 /** A format by name. */
 export type Format = typeof FORMATS[number];

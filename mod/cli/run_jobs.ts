@@ -18,7 +18,7 @@ import { ALIKE_MARK, type NumberedRun, SUMMARY_COLUMNS, TABLE_COLUMNS } from "..
 import type { Arguments, Flag } from "./command.ts";
 import { columnsFrom, CSV_FLAGS, csvStyleFrom } from "./csv_flags.ts";
 import { EXIT } from "./errors.ts";
-import { formatFrom, render } from "./formats.ts";
+import { FORMAT_FLAG, formatFrom, render } from "./formats.ts";
 import { writeFiles } from "./outputs.ts";
 import { withProgress } from "./progress.ts";
 import { RunTraces, type TraceName, tracesFrom } from "./run_traces.ts";
@@ -48,7 +48,7 @@ export const JOB_FLAGS: readonly Flag[] = [
   },
   { name: "trace", value: "LIST", doc: "With -o: write packets.csv, events.csv, sas.csv too (packets,events,sas)." },
   SA_FLAG,
-  { name: "format", value: "FORMAT", doc: "What to print: table, csv, json or md." },
+  FORMAT_FLAG,
   ...CSV_FLAGS,
   { name: "check", doc: "Encrypt, open every packet again, hold the laws against the ledger; exit 1 on a failure." },
 ];

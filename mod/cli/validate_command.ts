@@ -10,7 +10,7 @@ import { isRecording, type RecordingFolder } from "../validate/recording.ts";
 import { isGood, validate, type Validation, VALIDATION_COLUMNS } from "../validate/validation.ts";
 import type { Arguments, Command } from "./command.ts";
 import { EXIT, systemReason, UsageError } from "./errors.ts";
-import { formatFrom, render } from "./formats.ts";
+import { FORMAT_FLAG, formatFrom, render } from "./formats.ts";
 import { baseName } from "./inputs.ts";
 import { oneLine, say, writeAll, writeOut } from "./terminal.ts";
 import { publishedTable } from "./validate_published.ts";
@@ -34,7 +34,7 @@ export const validateCommand: Command = {
     "signed, rows that a profile may be fitted to apart from those held out and those of which only the shape counts.",
   flags: [
     { name: "published", doc: "Hold the model against published throughput and CPU instead." },
-    { name: "format", value: "FORMAT", doc: "What to print: table, csv, json or md." },
+    FORMAT_FLAG,
   ],
   examples: [
     "tailbits validate",
