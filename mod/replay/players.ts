@@ -20,7 +20,7 @@ import { EspArrivals } from "./esp_arrivals.ts";
 import { buildHostToHostPath, buildPlainHostToHostPath, type HostToHostPath } from "./host_to_host_path.ts";
 import { clockOf } from "./pace.ts";
 import { buildPlainForward, buildPlainReceive, buildPlainSend } from "./plain_paths.ts";
-import { buildReceivePath } from "./receive_path.ts";
+import { buildReceivePath, type ReceiveEnd } from "./receive_path.ts";
 import { SendArrivals } from "./send_arrivals.ts";
 import { buildSendPath, type SendEnd } from "./send_path.ts";
 import { Traffic } from "./traffic.ts";
@@ -143,8 +143,8 @@ function hostToHost(hosts: HostToHostPath, parts: PlainParts, capture: PlayedCap
 function receive(parts: PathParts, capture: PlayedCapture): Player {
   const { config, ledger, sa, aead, opener = null } = parts;
   const { name, isLocal, hasEsp = false, pass } = capture;
-  const { host, rings, heldPackets, queuedPackets, release } = buildReceivePath(parts);
-  const { memory } = host.skbs;
+  const end = buildReceivePath(parts);
+  const { memory } = end.host.skbs;
   const arrivals = new EspArrivals(ledger, memory, {
     isLocal,
     mtu: config.mtu,
@@ -159,37 +159,34 @@ function receive(parts: PathParts, capture: PlayedCapture): Player {
     pass,
     captureName: name,
   });
-  return {
-    host,
-    traffic: trafficOfNic(host, rings, arrivals, parts, capture),
-    arrivals,
-    heldPackets,
-    queuedPackets,
-    release,
-  };
+  return receiverOf(end, arrivals, parts, capture);
 }
 
 /** A host that gets clear frames. */
 function receivePlain(parts: PlainParts, capture: PlayedCapture): Player {
   const { config, ledger } = parts;
   const { isLocal, pass } = capture;
-  const { host, rings, heldPackets, queuedPackets, release } = buildPlainReceive(parts);
+  const end = buildPlainReceive(parts);
   const verifyChecksums = config.nic_rx_csum === "on";
-  const arrivals = new Arrivals(ledger, host.skbs.memory, {
+  const arrivals = new Arrivals(ledger, end.host.skbs.memory, {
     isLocal,
     mtu: config.mtu,
     verifyChecksums,
     recutMtu: null,
     pass,
   });
-  return {
-    host,
-    traffic: trafficOfNic(host, rings, arrivals, parts, capture),
-    arrivals,
-    heldPackets,
-    queuedPackets,
-    release,
-  };
+  return receiverOf(end, arrivals, parts, capture);
+}
+
+/** A host that gets what `arrivals` has arrive at its NIC 0. */
+function receiverOf(
+  { host, rings, heldPackets, queuedPackets, release }: ReceiveEnd,
+  arrivals: Arrivals | EspArrivals,
+  parts: PlainParts,
+  capture: PlayedCapture,
+): Player {
+  const traffic = trafficOfNic(host, rings, arrivals, parts, capture);
+  return { host, traffic, arrivals, heldPackets, queuedPackets, release };
 }
 
 /** The capture comes in through the RX rings of `host`, as `arrivals` has it arrive. */
