@@ -7,6 +7,9 @@
  * CPU time is published of one CPU, which is held against the busiest of the model's host, or as a mean over all CPUs of a host,
  * which is held against all of the model's host together (`PublishedRow.cpuOf`), both in % of one CPU.
  *
+ * A profile that is fitted to a machine has its clock. One that is not, `published`, takes the clock of the row, where that is
+ * published: what it has in cycles takes as many of them.
+ *
  * Departures: on the sending host process, softirq and crypto of a connection share one CPU, on the receiving host the process
  * has another one (`reader_cpu`); a publication's hosts had more.
  *
@@ -46,6 +49,8 @@ export interface Prediction {
   readonly predicted: Predicted | undefined;
   /** Name of the profile; empty where it cannot be played. */
   readonly profile: string;
+  /** Clock of the prices, in GHz; undefined where it cannot be played. */
+  readonly clockGhz: number | undefined;
   /** Whether that profile was fitted to anything. */
   readonly isFitted: boolean;
   /** Preset and settings; empty where it cannot be played. */
@@ -75,15 +80,21 @@ export const PREDICTION_COLUMNS: readonly Column<Prediction>[] = [
     decimals: 1,
     value: ({ row, predicted }) => less(predicted?.rxCpuPercent, row.rxCpuPercent),
   },
-  { name: "profile", value: ({ profile }) => profile },
-  { name: "fit", value: ({ profile, isFitted }) => profile === "" ? "" : isFitted ? "fitted" : "not fitted" },
-  { name: "config", value: ({ config }) => config },
-  { name: "reason", value: ({ reason }) => reason },
+  { name: "profile", value: ({ profile }) => known(profile) },
+  { name: "fit", value: ({ profile, isFitted }) => profile === "" ? undefined : isFitted ? "fitted" : "not fitted" },
+  { name: "clock_ghz", decimals: 2, value: ({ clockGhz }) => clockGhz },
+  { name: "config", value: ({ config }) => known(config) },
+  { name: "reason", value: ({ reason }) => known(reason) },
 ];
 
-/** The columns for people: without those of the receiver and the configuration. */
+/** The text, which is null in JSON where there is none. */
+function known(text: string): string | undefined {
+  return text === "" ? undefined : text;
+}
+
+/** The columns for people: without those of the receiver, the clock and the configuration. */
 export const SHORT_PREDICTION_COLUMNS: readonly Column<Prediction>[] = PREDICTION_COLUMNS
-  .filter(({ name }) => !name.includes("rx_") && name !== "config");
+  .filter(({ name }) => !name.includes("rx_") && name !== "clock_ghz" && name !== "config");
 
 /** Plays each row that can be played; `input` is opened once for each pass of a run. Throws CaptureError. */
 export async function predictPublished(rows: readonly PublishedRow[], input: CaptureInput): Promise<Prediction[]> {
@@ -100,17 +111,23 @@ async function predict(
 ): Promise<Prediction> {
   const play = playOf(row.id);
   if (play === undefined) {
-    const unplayed = { profile: "", isFitted: false, config: "", reason: whyUnplayed(row.id) };
+    const unplayed = { profile: "", clockGhz: undefined, isFitted: false, config: "", reason: whyUnplayed(row.id) };
     return { row, predicted: undefined, ...unplayed };
   }
-  const profile = PROFILES.get(play.profile)!;
+  const profile = atClockOf(row, PROFILES.get(play.profile)!);
   const config = [play.preset, ...play.sets].join(" ");
   // Some rows are of one configuration.
-  const key = `${play.profile} ${config}`;
+  const key = `${profile.name} ${profile.clock_ghz} ${config}`;
   const played = runs.get(key) ?? await playRow(play, profile, input);
   runs.set(key, played);
   const predicted = { gbps: played.gbps, ...played[row.cpuOf] };
-  return { row, predicted, profile: profile.name, isFitted: profile.fit !== undefined, config, reason: "" };
+  const { name, clock_ghz: clockGhz, fit } = profile;
+  return { row, predicted, profile: name, clockGhz, isFitted: fit !== undefined, config, reason: "" };
+}
+
+/** A profile of no machine in particular, at the clock of the row. */
+function atClockOf({ clockGhz }: PublishedRow, profile: Profile): Profile {
+  return clockGhz === undefined || profile.fit !== undefined ? profile : { ...profile, clock_ghz: clockGhz };
 }
 
 /** CPU time of both hosts, in % of one CPU. */

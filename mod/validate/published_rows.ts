@@ -19,6 +19,8 @@ export interface PublishedRow {
   readonly id: string;
   /** What it is for. */
   readonly role: typeof ROLES[number];
+  /** Clock of its CPUs in GHz; undefined when not published. */
+  readonly clockGhz: number | undefined;
   /** As published, Gbit/s. */
   readonly gbps: number;
   /** Of which CPUs the CPU time is: of the busiest of a host, or of all its CPUs together. */
@@ -35,8 +37,8 @@ const ROLE_OF: Readonly<Record<string, PublishedRow["role"]>> = {
   CHECK: "shape-only",
 };
 
-/** `71`, of one CPU. */
-const OF_ONE = /^\d+(\.\d+)?$/;
+/** `71`: of CPU time, that of one CPU. */
+const NUMBER = /^\d+(\.\d+)?$/;
 /** `send 4 / recv 5 (avg over 24)`: the mean over all CPUs of a host, whose number stands in column `cores`. */
 const OF_ALL = /^send ([\d.]+) \/ recv ([\d.]+) \(avg/;
 
@@ -47,16 +49,17 @@ export function parsePublished(text: string): PublishedRow[] {
 }
 
 function rowOf(cells: Readonly<Record<string, string | undefined>>): PublishedRow {
-  const { id = "", gbps = "", cpu_percent: cpu = "", cores = "", notes = "" } = cells;
+  const { id = "", ghz = "", gbps = "", cpu_percent: cpu = "", cores = "", notes = "" } = cells;
   const role = ROLE_OF[/\brole=(\w+)/.exec(notes)?.[1] ?? ""];
   if (role === undefined) throw new RangeError(`Cannot read published results: row ${id} has no known role`);
-  if (!OF_ONE.test(gbps)) throw new RangeError(`Cannot read published results: gbps of row ${id} is not a number`);
-  return { id, role, gbps: Number(gbps), ...cpuTimes(cpu, cores) };
+  if (!NUMBER.test(gbps)) throw new RangeError(`Cannot read published results: gbps of row ${id} is not a number`);
+  const clockGhz = NUMBER.test(ghz) ? Number(ghz) : undefined;
+  return { id, role, clockGhz, gbps: Number(gbps), ...cpuTimes(cpu, cores) };
 }
 
 /** In % of one CPU; a mean over all CPUs is what they do together, divided by their number. */
 function cpuTimes(cpu: string, cores: string): Pick<PublishedRow, "cpuOf" | "txCpuPercent" | "rxCpuPercent"> {
-  if (OF_ONE.test(cpu)) return { cpuOf: "busiest", txCpuPercent: Number(cpu), rxCpuPercent: undefined };
+  if (NUMBER.test(cpu)) return { cpuOf: "busiest", txCpuPercent: Number(cpu), rxCpuPercent: undefined };
   const means = OF_ALL.exec(cpu);
   const cpus = Number.parseInt(cores, 10);
   if (means === null || Number.isNaN(cpus)) {

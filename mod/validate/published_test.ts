@@ -44,6 +44,11 @@ Deno.test("parsePublished() reads CPU of one CPU and of all, and leaves open wha
   );
 });
 
+Deno.test("parsePublished() reads the clock where one is published", () => {
+  const clocks = ["lsw-a-plain", "mlx5tx-plain-1", "seed-1"].map((id) => row(id).clockGhz);
+  assertEquals(clocks, [3.5, 2.4, undefined]);
+});
+
 Deno.test("parsePublished() refuses a row without a known role or a number of Gbps, and names it", () => {
   const read = (gbps: string, notes: string) => () => parsePublished(`${HEADER}\nx,2020,s,,,,,,,,${gbps},,,${notes}`);
   assertThrows(read("1", "trust=A"), RangeError, "row x has no known role");
@@ -92,14 +97,14 @@ Deno.test("predictPublished() predicts what replay says, leaves the rest empty w
   assertEquals(
     header,
     "id,role,gbps,predicted_gbps,error_percent,cpu_percent,predicted_cpu_percent,cpu_error_points," +
-      "rx_cpu_percent,predicted_rx_cpu_percent,rx_cpu_error_points,profile,fit,config,reason",
+      "rx_cpu_percent,predicted_rx_cpu_percent,rx_cpu_error_points,profile,fit,clock_ghz,config,reason",
   );
   assertMatch(
     seedLine!,
     /^seed-1,fitted,2\.6000,\d\.\d{4},-?[\d.]+,71\.0,[\d.]+,-?[\d.]+,,[\d.]+,,netdev11,fitted,/,
   );
   const reason = "24 tunnels on 24 CPUs: the capture has not so many connections";
-  assertEquals(unplayedLine, `mlx5rx-non-24,shape-only,23.0000,,,1248.0,,,1608.0,,,,,,${reason}`);
+  assertEquals(unplayedLine, `mlx5rx-non-24,shape-only,23.0000,,,1248.0,,,1608.0,,,,,,,${reason}`);
 });
 
 Deno.test("every row of plain TCP is played without IPsec, and what does more work for it is slower", async () => {
@@ -151,6 +156,19 @@ Deno.test("what GSO saves per byte comes out within 25 %: none, GSO and TSO as 7
   assertAlmostEquals(none! / tso!, 7.51, 0.25 * 7.51);
 });
 
+Deno.test("a profile of no machine takes the clock of the row: what 3.5 GHz are to 2.3 comes out within 5 %", async () => {
+  for (const suites of [["aes128-sha1", "aes128sha1"], ["null-sha1", "null-sha1"], ["aes256-sha1", "aes256-sha1"]]) {
+    const [a, b] = [row(`lsw-a-${suites[0]}`), row(`lsw-b-${suites[1]}`)];
+    const [fast, slow] = await predictPublished([a, b], capture());
+    assertEquals([fast!.clockGhz, slow!.clockGhz], [3.5, 2.3]);
+    const ratio = fast!.predicted!.gbps / slow!.predicted!.gbps;
+    assert(Math.abs(ratio / (a.gbps / b.gbps) - 1) < 0.05, `${suites[0]}: ${ratio}`);
+  }
+  // A profile of one machine keeps its own, whatever is printed on the CPU.
+  const [plain] = await predictPublished([row("mlx5tx-plain-1")], capture());
+  assertEquals([plain!.row.clockGhz, plain!.clockGhz], [2.4, 2.59]);
+});
+
 Deno.test("predictPublished() gives two rows of one configuration the same, and again the same", async () => {
   const rows = [row("mlx5tx-non-1"), row("mlx5tx-before-non-1")];
   const first = await predictPublished(rows, capture());
@@ -174,9 +192,9 @@ function cellsOf(prediction: Prediction): Record<string, string | number | undef
 
 Deno.test("PREDICTION_COLUMNS gives errors with their sign, predicted less published", () => {
   const times = { cpuOf: "busiest", txCpuPercent: 90, rxCpuPercent: 60 } as const;
-  const published: PublishedRow = { id: "a", role: "held-out", gbps: 4, ...times };
+  const published: PublishedRow = { id: "a", role: "held-out", clockGhz: 3, gbps: 4, ...times };
   const predicted = { gbps: 3, txCpuPercent: 95.5, rxCpuPercent: 50 };
-  const prediction = { row: published, predicted, profile: "p", isFitted: true, config: "c", reason: "" };
+  const prediction = { row: published, predicted, profile: "p", clockGhz: 3, isFitted: true, config: "c", reason: "" };
   const cells = cellsOf(prediction);
   assertAlmostEquals(Number(cells["error_percent"]), -25);
   assertAlmostEquals(Number(cells["cpu_error_points"]), 5.5);
