@@ -11,7 +11,7 @@ import { CapturePacket } from "./packet.ts";
 import { buildFrame } from "./testing_frames.ts";
 import { linksOf } from "./testing_links.ts";
 import { PcapngBuilder } from "./testing_pcapng.ts";
-import { canRun, isThere, tsharkRows } from "./testing_tools.ts";
+import { canRun, isThere, tsharkRowsOfEach } from "./testing_tools.ts";
 
 const CORPUS = new URL("../../../shared/captures/", import.meta.url);
 const ignore = !canRun("tshark") || !isThere(CORPUS);
@@ -36,31 +36,34 @@ async function readIpv6(path: string): Promise<string[]> {
   return lines;
 }
 
-/** The same by tshark: the outermost IPv6 header, unless IPv4 is outside of it. */
-function dissectIpv6(path: string): string[] {
-  const fields = ["frame.number", "ipv6.src", "ipv6.dst", "ipv6.nxt", "ipv6.plen", "ipv6.opt.jumbo", "frame.protocols"];
+/** The same by tshark, of each capture: the outermost IPv6 header, unless IPv4 is outside of it. */
+function dissectIpv6(paths: readonly string[]): Map<string, string[]> {
+  const fields = ["ipv6.src", "ipv6.dst", "ipv6.nxt", "ipv6.plen", "ipv6.opt.jumbo", "frame.protocols"];
   const nexts = ["ipv6.hopopts.nxt", "ipv6.routing.nxt", "ipv6.fraghdr.nxt", "ipv6.dstopts.nxt"];
   const ports = ["tcp.srcport", "tcp.dstport", "tcp.len", "udp.srcport", "udp.dstport"];
-  const rows = tsharkRows(path, [...fields, ...nexts, ...ports], ["ipv6.defragment:FALSE"]);
-  return rows.filter(([, source, , , , , protocols]) => source !== "" && !/\bip:.*\bipv6\b/.test(protocols!))
-    .map(([number, source, destination, next, length, jumbo, , hop, routing, fragment, options, ...transport]) => {
-      const behind: Record<string, string> = { 0: hop!, 43: routing!, 44: fragment!, 60: options! };
-      let protocol = next!;
-      while (Object.hasOwn(behind, protocol)) protocol = behind[protocol]!;
-      const [tcpSource, tcpDestination, tcpBytes, udpSource, udpDestination] = transport;
-      // An ICMP error shows the ports of the packet that it quotes.
-      const isTcp = protocol === "6";
-      const isUdp = protocol === "17";
-      const sourcePort = (isTcp ? tcpSource : isUdp ? udpSource : "") || 0;
-      const destinationPort = (isTcp ? tcpDestination : isUdp ? udpDestination : "") || 0;
-      const ipBytes = Number(jumbo || length) + 40;
-      const payload = isTcp ? tcpBytes : "";
-      return [number, source, destination, protocol, sourcePort, destinationPort, ipBytes, payload].join();
-    });
+  const rows = tsharkRowsOfEach(paths, [...fields, ...nexts, ...ports], ["ipv6.defragment:FALSE"]);
+  return new Map([...rows].map(([path, rows]) => [path, rows.flatMap(ipv6Of)]));
 }
 
-for (
-  const [file, packets] of [
+function ipv6Of(row: string[], index: number): string[] {
+  const [source, destination, next, length, jumbo, protocols, hop, routing, fragment, options, ...transport] = row;
+  if (source === "" || /\bip:.*\bipv6\b/.test(protocols!)) return [];
+  const behind: Record<string, string> = { 0: hop!, 43: routing!, 44: fragment!, 60: options! };
+  let protocol = next!;
+  while (Object.hasOwn(behind, protocol)) protocol = behind[protocol]!;
+  const [tcpSource, tcpDestination, tcpBytes, udpSource, udpDestination] = transport;
+  // An ICMP error shows the ports of the packet that it quotes.
+  const isTcp = protocol === "6";
+  const isUdp = protocol === "17";
+  const sourcePort = (isTcp ? tcpSource : isUdp ? udpSource : "") || 0;
+  const destinationPort = (isTcp ? tcpDestination : isUdp ? udpDestination : "") || 0;
+  const ipBytes = Number(jumbo || length) + 40;
+  const payload = isTcp ? tcpBytes : "";
+  return [[index + 1, source, destination, protocol, sourcePort, destinationPort, ipBytes, payload].join()];
+}
+
+const IPV6_FILES = (
+  [
     ["real/bulk-http-ipv6.pcap", 2007],
     ["real/bigtcp-ipv6-hbh-jumbo.pcap", 1],
     ["real/ipv6-fragments.pcap", 36],
@@ -72,15 +75,18 @@ for (
     ["real/bulk-iperf-mptcp-ppp.pcap", 6],
     ["real/multi-if-126-idb-nrb.pcapng", 17],
   ] as const
-) {
+).map(([file, packets]) => ({ file, packets, path: new URL(file, CORPUS).pathname }));
+let theirs: Map<string, string[]> | undefined;
+
+for (const { file, packets, path } of IPV6_FILES) {
   Deno.test({
     name: `FrameFacts reads the IPv6 packets of ${file} as tshark does`,
     ignore,
     async fn() {
-      const { pathname } = new URL(file, CORPUS);
-      const ours = await readIpv6(pathname);
+      theirs ??= dissectIpv6(IPV6_FILES.map(({ path }) => path));
+      const ours = await readIpv6(path);
       assertEquals(ours.length, packets);
-      assertEquals(ours, dissectIpv6(pathname));
+      assertEquals(ours, theirs.get(path));
     },
   });
 }
@@ -101,18 +107,24 @@ Deno.test({
       await Deno.writeFile(path, file.bytes);
       const ours = await readIpv6(path);
       assertEquals(ours.length, links.length);
-      assertEquals(ours, dissectIpv6(path));
+      assertEquals(ours, dissectIpv6([path]).get(path));
     } finally {
       await Deno.remove(path);
     }
   },
 });
 
-/** SAs as tshark sees them, ESP behind AH left out: key, packets, first and last sequence number. */
-function dissectSas(path: string): string[] {
+/** SAs as tshark sees them in each capture, ESP behind AH left out: key, packets, first and last sequence number. */
+function dissectSas(paths: readonly string[]): Map<string, string[]> {
   const fields = ["ip.src", "ip.dst", "ipv6.src", "ipv6.dst", "esp.spi", "esp.sequence", "frame.protocols"];
-  const rows = tsharkRows(path, fields, ["ip.defragment:FALSE", "ipv6.defragment:FALSE"])
-    .filter(([, , , , spi, , protocols]) => spi !== "" && spi !== undefined && !/\bah\b/.test(protocols!));
+  const rows = tsharkRowsOfEach(paths, fields, ["ip.defragment:FALSE", "ipv6.defragment:FALSE"]);
+  return new Map([...rows].map(([path, rows]) => [path, sasOf(rows)]));
+}
+
+function sasOf(all: string[][]): string[] {
+  const rows = all.filter(([, , , , spi, , protocols]) =>
+    spi !== "" && spi !== undefined && !/\bah\b/.test(protocols!)
+  );
   const sas = Map.groupBy(rows, ([source, destination, source6, destination6, spi, , protocols]) => {
     return [source || source6, destination || destination6, Number(spi), /\budp\b/.test(protocols!) ? "udp" : "ip"]
       .join();
@@ -127,8 +139,8 @@ function summaryOf(sa: EspSaSummary): string {
   return [source, destination, spi, encapsulation, packets, firstSequence, lastSequence].join();
 }
 
-for (
-  const [file, sas] of [
+const ESP_FILES = (
+  [
     ["esp-transport-v4v6.pcap", 24],
     ["esp-tunnel-aes256cbc.pcap", 1],
     ["esp-natt-gcm-ctr-cbc.pcapng", 6],
@@ -138,15 +150,18 @@ for (
     ["nanosecond-snaplen64.pcap", 0], // Its ESP packet is cut off behind the IP header.
     ["bulk-http-ipv6.pcap", 0],
   ] as const
-) {
+).map(([file, sas]) => ({ file, sas, path: new URL(`real/${file}`, CORPUS).pathname }));
+let theirSas: Map<string, string[]> | undefined;
+
+for (const { file, sas, path } of ESP_FILES) {
   Deno.test({
     name: `inspectCapture() lists the SAs of ${file} as tshark does`,
     ignore,
     async fn() {
-      const { pathname } = new URL(`real/${file}`, CORPUS);
-      const { ethernet } = await inspectCapture(sourceOfBytes(await Deno.readFile(pathname)), file);
+      theirSas ??= dissectSas(ESP_FILES.map(({ path }) => path));
+      const { ethernet } = await inspectCapture(sourceOfBytes(await Deno.readFile(path)), file);
       assertEquals(ethernet!.esp.sas.length, sas);
-      assertEquals(ethernet!.esp.sas.map(summaryOf), dissectSas(pathname));
+      assertEquals(ethernet!.esp.sas.map(summaryOf), theirSas.get(path));
     },
   });
 }

@@ -136,7 +136,7 @@ class PcapReader implements CaptureReader {
     this.#lengthsMayBeSwapped = header.minorVersion === 3;
     this.#limitBytes = Math.min(
       Math.max(MAXIMUM_SNAPLEN, header.snaplenBytes),
-      window.bytes.length - PCAP_RECORD_HEADER_BYTES,
+      window.limitBytes - PCAP_RECORD_HEADER_BYTES,
     );
   }
 

@@ -100,8 +100,8 @@ export class PcapngBlocks {
         return this.fail(`a block has an impossible length (${blockBytes} bytes)`);
       }
       if (least > EMPTY_BLOCK_BYTES) {
-        if (blockBytes > window.bytes.length) {
-          return this.fail(`a block claims ${blockBytes} bytes (the limit is ${window.bytes.length})`);
+        if (blockBytes > window.limitBytes) {
+          return this.fail(`a block claims ${blockBytes} bytes (the limit is ${window.limitBytes})`);
         }
         this.type = type;
         this.blockBytes = blockBytes;

@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import * as fc from "fast-check";
 import { sourceOfBytes } from "./byte_source.ts";
 import { CaptureError } from "./errors.ts";
@@ -286,6 +286,12 @@ Deno.test("fill() keeps the packets before a cut and warns once, wherever the cu
   for (let cut = 4; cut < ends[0]!; cut++) {
     await assertRejects(() => read(bytes.slice(0, cut)), CaptureError, "Cannot read built: it ends inside a block");
   }
+});
+
+Deno.test("fill() judges a block by the limit, not by how long the window has grown", async () => {
+  const file = new PcapngBuilder().section().describe().enhanced({ bytes: new Uint8Array(100_000) });
+  const { warnings } = await read(file.bytes.slice(0, 1000));
+  assertMatch(warnings[0]!, /it ends inside a block \(\d+ of 100032 bytes\)/);
 });
 
 Deno.test("openCapture() refuses a pcapng file without one good section header", async () => {

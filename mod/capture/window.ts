@@ -1,9 +1,10 @@
 /**
- * The sliding window over a source: one reused buffer of a few MiB.
+ * The sliding window over a source: one reused buffer, which grows to a few MiB.
  *
  * Reading is asynchronous once per window and everything inside a window is synchronous. What the reader has not used
- * up is carried to the front with `copyWithin` before more is read, so a record is always contiguous and nothing is
- * ever allocated by a length that a file claims.
+ * up is carried to the front with `copyWithin` before more is read, so a record is always contiguous. The buffer grows with
+ * what a source has given, so small captures have small windows, and nothing is ever allocated by a length that a file
+ * claims.
  *
  * ```
  *   0          start                  end          bytes.length
@@ -26,18 +27,24 @@
 import type { ByteSource } from "./byte_source.ts";
 import { CaptureError } from "./errors.ts";
 
-/** Size of the window. Large enough that its asynchronous read is lost in the noise, small enough for the L2 cache. */
+/** Longest window. Large enough that its asynchronous read is lost in the noise, small enough for the L2 cache. */
 export const WINDOW_BYTES: number = 4 * 1024 * 1024;
+
+/** A window begins this long, and grows by this factor when it is full. */
+const START_BYTES = 64 * 1024;
+const GROWTH = 4;
 
 /** A source that keeps returning 0 bytes is broken: after this many in a row the read is given up. */
 const EMPTY_READS_MAX = 1000;
 
 /** A reused buffer that slides over a {@link ByteSource}. One reader owns it; the fields are public for its hot path. */
 export class SlidingWindow {
-  /** The whole buffer; only `start` to `end` holds bytes of the source. The same array for the life of the window. */
-  readonly bytes: Uint8Array;
-  /** A view of the same memory. */
-  readonly view: DataView;
+  /** The whole buffer; only `start` to `end` holds bytes of the source. `fill()` may replace it. */
+  bytes: Uint8Array;
+  /** A view of the same memory; replaced with it. */
+  view: DataView;
+  /** How long it may grow, and with it the longest record. */
+  readonly limitBytes: number;
   /** What the user called the input, for messages. */
   readonly name: string;
   /** First byte that is not used up. The owner moves it forward. */
@@ -55,10 +62,11 @@ export class SlidingWindow {
    *
    * @param source Read from its current position to its end; never closed here.
    * @param name What the user called the input, for messages.
-   * @param windowBytes Size of the buffer; small ones are for tests.
+   * @param windowBytes How long the buffer may grow; small ones are for tests.
    */
   constructor(source: ByteSource, name: string, windowBytes: number = WINDOW_BYTES) {
-    this.bytes = new Uint8Array(windowBytes);
+    this.limitBytes = windowBytes;
+    this.bytes = new Uint8Array(Math.min(START_BYTES, windowBytes));
     this.view = new DataView(this.bytes.buffer);
     this.name = name;
     this.start = 0;
@@ -80,15 +88,17 @@ export class SlidingWindow {
 
   /**
    * Carries the bytes that are not used up to the front and reads on until at least `untilBytes` of them are there or
-   * the source ends. Whatever was read out of `bytes` before is overwritten.
+   * the source ends. What was read out of `bytes` before is not valid any more.
    *
    * @throws {CaptureError} When the source fails or gives nothing for ever.
    */
-  async fill(untilBytes: number = this.bytes.length): Promise<void> {
+  async fill(untilBytes: number = this.limitBytes): Promise<void> {
     this.#carryOver();
-    const wantedBytes = Math.min(untilBytes, this.bytes.length);
+    const wantedBytes = Math.min(untilBytes, this.limitBytes);
     let emptyReads = 0;
-    while (!this.ended && this.end < wantedBytes) {
+    // Where windows end does not depend on how they grow: a source that has filled one up to here may have more at hand.
+    while (!this.ended && (this.end < wantedBytes || this.#canGrow)) {
+      if (this.#canGrow) this.#grow();
       const readBytes = await this.#read();
       if (readBytes === null) {
         this.ended = true;
@@ -107,6 +117,17 @@ export class SlidingWindow {
     this.baseOffset += this.start;
     this.end -= this.start;
     this.start = 0;
+  }
+
+  get #canGrow(): boolean {
+    return this.end === this.bytes.length && this.end < this.limitBytes;
+  }
+
+  #grow(): void {
+    const grown = new Uint8Array(Math.min(GROWTH * this.bytes.length, this.limitBytes));
+    grown.set(this.bytes);
+    this.bytes = grown;
+    this.view = new DataView(grown.buffer);
   }
 
   async #read(): Promise<number | null> {

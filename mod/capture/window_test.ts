@@ -54,3 +54,19 @@ Deno.test("SlidingWindow.fill() turns a failing read into a CaptureError that sa
   const error = await assertRejects(() => window.fill(), CaptureError, message);
   assertEquals(error.cause instanceof Error, true);
 });
+
+Deno.test("SlidingWindow grows with what the source gives, as far as it may, and ends where one of that size would", async () => {
+  const bytes = patternBytes(300_000, 4);
+  const window = new SlidingWindow(sourceOfBytes(bytes), "test", 280_000);
+  assertEquals(window.bytes.length, 65_536);
+  await window.fill(24);
+  assertEquals([window.end, window.bytes.length, window.limitBytes], [280_000, 280_000, 280_000]);
+  assertEquals(window.bytes, bytes.slice(0, 280_000));
+  assertEquals(window.view.buffer, window.bytes.buffer);
+  window.start = 270_000;
+  await window.fill();
+  assertEquals([window.end, window.ended, window.bytes.slice(0, 30_000)], [30_000, true, bytes.slice(270_000)]);
+  const short = new SlidingWindow(sourceOfBytes(bytes.slice(0, 70_000)), "test");
+  await short.fill();
+  assertEquals([short.end, short.bytes.length], [70_000, 262_144]);
+});

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { ResolvedConfig } from "../config/resolve.ts";
 import { bench, type Benched, type BenchJob, USUAL_PACKETS, usualPackets } from "../machine/bench.ts";
 import { BENCH_COLUMNS, BENCH_TABLE_COLUMNS, benchRows } from "../machine/bench_rows.ts";
 import { timesOpened } from "../replay/run.ts";
@@ -15,7 +16,7 @@ import { captureInputs, profileFrom } from "./inputs.ts";
 import { configFlags, configsFrom } from "./named_configs.ts";
 import { StepProgress } from "./progress.ts";
 import { associationsFrom, SA_FLAG, withAssociations } from "./sa_input.ts";
-import { say, writeOut } from "./terminal.ts";
+import { say, sayWarnings, writeOut } from "./terminal.ts";
 
 /** The verb's own default: what the slides started with, and what they wanted. */
 const DEFAULT_CONFIGS = "baseline,nocopy";
@@ -35,8 +36,9 @@ export const benchCommand: Command = {
     "of the row. The configurations take turns; ratio compares each to the first, pair by pair, with the interval that\n" +
     "holds the median in 95 of 100 cases (empty below 6 runs). predicted_ns_per_packet is what the profile says of it.\n" +
     "What a NIC does (DMA, offloaded ESP) is done and not timed; several CPUs are one thread here. A copy is one call of\n" +
-    "the runtime, which alone takes as long as 1 KiB: small copies cost more here than in a kernel. With --allow-ffi\n" +
-    "OpenSSL encrypts, else noble, a hundred times slower.",
+    "the runtime, which alone takes as long as 1 KiB: small copies cost more here than in a kernel. A row of short\n" +
+    "operations is known to some 10 ns for each of them, and may come out as 0. With --allow-ffi OpenSSL encrypts, else\n" +
+    "noble, a hundred times slower.",
   flags: [
     ...configFlags(DEFAULT_CONFIGS),
     { name: "runs", value: "N", doc: `Timed runs of each configuration; default ${DEFAULT_RUNS}.` },
@@ -62,8 +64,8 @@ async function runBench(args: Arguments): Promise<number> {
   const format = formatFrom(args.one("format"));
   const style = csvStyleFrom(args);
   const columns = columnsFrom(args, BENCH_COLUMNS);
-  const runs = countFrom(args, "runs", DEFAULT_RUNS, MOST_RUNS);
-  const maxPackets = countFrom(args, "packets", usualPackets(), Number.MAX_SAFE_INTEGER);
+  const runs = countFrom(args, "runs", MOST_RUNS) ?? DEFAULT_RUNS;
+  const givenPackets = countFrom(args, "packets", Number.MAX_SAFE_INTEGER);
   if (args.operands.length > 1) {
     throw new UsageError(`Cannot bench ${args.operands.length} captures at once: name one`);
   }
@@ -82,6 +84,7 @@ async function runBench(args: Arguments): Promise<number> {
       associations: associations?.entries,
     });
   }
+  const maxPackets = givenPackets ?? usualPackets(configs);
   const progress = new StepProgress("bench", args.has("quiet"));
   let benched: Benched[];
   try {
@@ -89,31 +92,29 @@ async function runBench(args: Arguments): Promise<number> {
   } finally {
     progress.clear();
   }
-  if (!args.has("quiet")) sayNotes(benched);
+  if (!args.has("quiet")) sayNotes(benched, configs);
   writeOut(render(format, columns ?? BENCH_COLUMNS, columns ?? BENCH_TABLE_COLUMNS, benchRows(benched), style));
   return EXIT.ok;
 }
 
-/** A number of things, from 1 on. */
-function countFrom(args: Arguments, name: string, otherwise: number, most: number): number {
+/** A number of things, from 1 on; undefined where nobody says. */
+function countFrom(args: Arguments, name: string, most: number): number | undefined {
   const text = args.one(name);
-  if (text === undefined) return otherwise;
+  if (text === undefined) return undefined;
   const count = Number(text);
   if (/^\d{1,15}$/.test(text) && count > 0 && count <= most) return count;
   throw new UsageError(`Cannot use --${name} ${text}: it takes a whole number from 1 to ${most}`);
 }
 
 /** Who encrypted, and what the user should know besides. */
-function sayNotes(benched: readonly Benched[]): void {
+function sayNotes(benched: readonly Benched[], configs: readonly ResolvedConfig[]): void {
+  const isFallback = configs.some(({ config }) => config.engine === "auto");
   const engines = new Set(benched.flatMap(({ engine }) => engine ?? []));
   for (const engine of engines) {
-    const faster = engine === "noble" ? "; with --allow-ffi it would be OpenSSL, where that is installed" : "";
+    const faster = engine === "noble" && isFallback
+      ? "; with --allow-ffi it would be OpenSSL, where that is installed"
+      : "";
     say(`tailbits: Encrypted by ${engine}${faster}`);
   }
-  const warnings = new Set(benched.flatMap(({ warnings }) => warnings));
-  for (const warning of warnings) {
-    const concerned = benched.filter((one) => one.warnings.includes(warning)).map(({ name }) => name);
-    const whom = concerned.length === benched.length ? "" : `${concerned.join(", ")}: `;
-    say(`tailbits: Warning: ${whom}${warning}`);
-  }
+  sayWarnings(benched);
 }

@@ -33,6 +33,20 @@ Deno.test("bench prints rows as CSV into a pipe, and on stderr who encrypted", a
   ]);
 });
 
+Deno.test("bench takes few packets where it is told to encrypt with noble, and says nothing of OpenSSL then", async () => {
+  const { code, stderr } = await bench(CAPTURE, "-c", "nocopy", "--set", "engine=noble", "--runs", "1");
+  assertEquals([code, stderr.split("\n")[0]], [0, "tailbits: Encrypted by noble"]);
+  assertMatch(stderr, /only the first 500 packets of the capture were taken\n$/);
+});
+
+Deno.test("bench of a capture without packets knows no time and no spread", async () => {
+  // The header of a pcap file of Ethernet frames, little-endian.
+  const stdin = Uint8Array.fromHex("d4c3b2a1020004000000000000000000ffff000001000000");
+  const columns = "operations,ns_per_packet,spread_percent,gbps";
+  const { code, stdout } = await tailbits(["bench", "-", "-c", "nocopy", "-q", "--columns", columns], { stdin });
+  assertEquals([code, stdout], [0, `${columns}\n0,,,\n`]);
+});
+
 Deno.test("bench --quiet says nothing; --columns, --format and --delimiter are those of compare", async () => {
   const flags = ["--quiet", "--runs", "1", "--packets", "5", "-c", "nocopy"];
   const semicolons = await bench(CAPTURE, ...flags, "--columns", "stage,operations", "--delimiter", ";");

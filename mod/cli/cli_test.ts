@@ -2,7 +2,7 @@
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { parse } from "@std/csv";
-import { type How, type Outcome, ROOT, tailbits, tailbitsProcess } from "./testing.ts";
+import { type How, inFolder, type Outcome, ROOT, tailbits, tailbitsProcess } from "./testing.ts";
 
 const FIXTURE = "fixtures/bulk-tcp-ipv4.pcap";
 /** A capture that takes no time. */
@@ -11,16 +11,6 @@ const SHORT = "fixtures/exchange-tcp-ipv4.pcap";
 function isRoot(): boolean {
   const { stdout } = new Deno.Command("id", { args: ["-u"] }).outputSync();
   return new TextDecoder().decode(stdout).trim() === "0";
-}
-
-/** Runs `body` with an empty folder that is gone afterwards. */
-async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 }
 
 /** Every file below a folder, by its path there. */

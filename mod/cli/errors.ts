@@ -48,7 +48,11 @@ export function exitCodeOf(error: unknown): number | undefined {
 /** What a system error means, in two or three words. */
 export function systemReason(error: unknown): string {
   if (error instanceof Deno.errors.NotFound) return "there is no such file or folder";
-  if (error instanceof Deno.errors.NotCapable) return "Deno was not given the permission (-R reads, -W writes)";
+  if (error instanceof Deno.errors.NotCapable) {
+    // Some folders of the system, such as /proc, need more.
+    const needsAll = error.message.startsWith("Requires all access");
+    return needsAll ? "Deno lets nobody in without -A" : "Deno was not given the permission (-R reads, -W writes)";
+  }
   if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
   if (error instanceof Deno.errors.IsADirectory) return "it is a folder";
   if (error instanceof Deno.errors.NotADirectory) return "a part of its path is not a folder";

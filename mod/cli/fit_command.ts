@@ -12,13 +12,20 @@ import { renderFittedProfile } from "../fit/fitted_profile.ts";
 import { parseTie } from "../fit/labels.ts";
 import { worstErrors } from "../fit/residuals.ts";
 import { parseRows, type WrittenRow } from "../fit/rows.ts";
-import { PLAIN_CSV, renderCsv } from "../report/columns.ts";
+import { type CsvStyle, renderCsv } from "../report/columns.ts";
 import type { Arguments, Flag } from "./command.ts";
+import { columnsFrom, csvStyleFrom } from "./csv_flags.ts";
 import { EXIT, systemReason, UsageError } from "./errors.ts";
 import { type Format, formatFrom, render } from "./formats.ts";
 import { baseName, captureInputs, configFrom, profileWithBaseFrom } from "./inputs.ts";
-import { writeFiles } from "./outputs.ts";
-import { oneLine, writeAll, writeOut } from "./terminal.ts";
+import { beginFile, type OutputFile } from "./outputs.ts";
+import { oneLine, sayWarnings, writeAll, writeOut } from "./terminal.ts";
+import { readText } from "./text_input.ts";
+
+/** A profile on stdout. */
+const STDOUT = "-";
+/** Name of a profile that no file gives one. */
+const DEFAULT_NAME = "fitted";
 
 /** Flags of `calibrate` that only a fit has. */
 export const FIT_FLAGS: readonly Flag[] = [
@@ -39,19 +46,51 @@ export const FIT_FLAGS: readonly Flag[] = [
 
 /** Fits, prints the rows (and for people the coefficients), and writes the profile where `-o` says so. */
 export async function runFit(args: Arguments): Promise<number> {
-  const format = formatFrom(args.one("format"));
+  const format = formatFor(args);
+  const style = csvStyleFrom(args);
+  const columns = columnsFrom(args, FIT_ROW_COLUMNS) ?? FIT_ROW_COLUMNS;
   const [input] = await captureInputs(requireOne(args.operands), MANY_PASSES);
   const path = args.one("fit")!;
   const sets = args.all("set");
   const { profile: prior, base } = await profileWithBaseFrom(await configFrom(undefined, profileSets(sets)));
   const rows = await resolveRows(parseRows(await readRows(path), baseName(path)), sets, baseName(path));
   const ties = args.all("tie").map((text) => parseTie(text, prior));
+  const files = beginFiles(args);
   const progress = new RoundLine(args.has("quiet"));
   const fit = await fitProfile({ input: input!, rows, prior, ties, onRound: (...said) => progress.show(...said) });
   progress.clear();
-  writeFiles(filesOf(args, fit, prior, base));
-  writeOut(tablesOf(fit, format));
+  const profile = profileText(args, fit, prior, base);
+  files.coefficients?.write(encoded(renderCsv(FITTED_COLUMNS, fittedCoefficients(fit), style)));
+  files.profile?.write(encoded(profile));
+  files.coefficients?.commit();
+  files.profile?.commit();
+  if (!args.has("quiet")) sayWarnings(fit.rows.map(({ id, warnings }) => ({ name: `row ${id}`, warnings })));
+  writeOut(args.one("out") === STDOUT ? profile : tablesOf(fit, columns, format, style));
   return EXIT.ok;
+}
+
+function formatFor(args: Arguments): Format {
+  if (args.one("out") === STDOUT && args.one("format") !== undefined) {
+    throw new UsageError("Cannot use --format with -o -: stdout takes the profile");
+  }
+  return formatFrom(args.one("format"));
+}
+
+/** Files are begun before the fit: where nothing can be written it would be in vain. */
+function beginFiles(args: Arguments): { profile?: OutputFile; coefficients?: OutputFile } {
+  const [out, coefficients] = [args.one("out"), args.one("coefficients")];
+  if (coefficients === STDOUT) throw new UsageError("Cannot use --coefficients -: it takes a file");
+  if (coefficients !== undefined && coefficients === out) {
+    throw new UsageError(`Cannot write both the profile and the coefficients to ${out}: two files are needed`);
+  }
+  return {
+    ...(out === undefined || out === STDOUT ? {} : { profile: beginFile(out) }),
+    ...(coefficients === undefined ? {} : { coefficients: beginFile(coefficients) }),
+  };
+}
+
+function encoded(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
 }
 
 /** Each row is played in each round. */
@@ -69,7 +108,7 @@ function profileSets(sets: readonly string[]): readonly string[] {
 
 async function readRows(path: string): Promise<string> {
   try {
-    return await Deno.readTextFile(path);
+    return await readText(path);
   } catch (error) {
     throw new UsageError(`Cannot read ${path}: ${systemReason(error)}`);
   }
@@ -93,22 +132,18 @@ async function resolveRows(rows: readonly WrittenRow[], sets: readonly string[],
 }
 
 /** Rows alone for programs; for people the coefficients under them. */
-function tablesOf(fit: Fit, format: Format): string {
-  const rows = render(format, FIT_ROW_COLUMNS, FIT_ROW_COLUMNS, fit.rows, PLAIN_CSV);
+function tablesOf(fit: Fit, columns: typeof FIT_ROW_COLUMNS, format: Format, style: CsvStyle): string {
+  const rows = render(format, columns, columns, fit.rows, style);
   if (format === "csv" || format === "json") return rows;
-  return `${rows}\n${render(format, FITTED_COLUMNS, FITTED_COLUMNS, fittedCoefficients(fit), PLAIN_CSV)}`;
+  return `${rows}\n${render(format, FITTED_COLUMNS, FITTED_COLUMNS, fittedCoefficients(fit), style)}`;
 }
 
-function filesOf(args: Arguments, fit: Fit, prior: Profile, base: Profile | undefined): Map<string, string> {
-  const files = new Map<string, string>();
-  const coefficients = args.one("coefficients");
-  if (coefficients !== undefined) files.set(coefficients, renderCsv(FITTED_COLUMNS, fittedCoefficients(fit)));
-  const out = args.one("out");
-  if (out === undefined) return files;
-  const rows = baseName(args.one("fit")!);
-  const name = args.one("name") ?? baseName(out).replace(/\.json$/, "");
-  const description = args.one("description") ?? `Profile ${prior.name} fitted to ${rows}`;
-  return files.set(out, renderFittedProfile(fit, { name, description, fit: fitText(args, fit), base }));
+function profileText(args: Arguments, fit: Fit, prior: Profile, base: Profile | undefined): string {
+  const out = args.one("out") ?? STDOUT;
+  const named = out === STDOUT ? "" : baseName(out).replace(/\.json$/, "");
+  const name = args.one("name") ?? (named || DEFAULT_NAME);
+  const description = args.one("description") ?? `Profile ${prior.name} fitted to ${baseName(args.one("fit")!)}`;
+  return renderFittedProfile(fit, { name, description, fit: fitText(args, fit), base });
 }
 
 /** What a profile was fitted to: rows, how well, and the command line, without folders. */

@@ -5,7 +5,7 @@
  */
 
 import { CaptureError } from "../capture/mod.ts";
-import { ConfigError } from "../config/errors.ts";
+import { ConfigError, showText } from "../config/errors.ts";
 import { PLANNED_PRESETS, PRESETS } from "../config/presets.ts";
 import { resolveConfig, type ResolvedConfig } from "../config/resolve.ts";
 import { parseProfile, type Profile, ProfileError, withBase } from "../cost/profile.ts";
@@ -13,6 +13,7 @@ import { BASES, PROFILES } from "../cost/profiles.ts";
 import { nearest } from "../config/nearest.ts";
 import type { CaptureInput, OpenInput } from "../replay/run.ts";
 import { systemReason, UsageError } from "./errors.ts";
+import { readText } from "./text_input.ts";
 
 /** What `-` stands for. */
 const STDIN = "-";
@@ -109,7 +110,7 @@ function looksLikeFile(name: string): boolean {
 
 async function readConfigText(path: string): Promise<string> {
   try {
-    return await Deno.readTextFile(path);
+    return await readText(path);
   } catch (error) {
     throw new ConfigError(`Cannot read configuration ${path}: ${systemReason(error)}`);
   }
@@ -128,9 +129,10 @@ export async function profileWithBaseFrom(
   const shipped = PROFILES.get(profile);
   if (shipped !== undefined) return { profile: shipped, base: PROFILES.get(BASES.get(profile) ?? profile) };
   if (!profile.includes("/") && !profile.endsWith(".json")) {
-    const near = nearest(profile, [...PROFILES.keys()]) ?? [...PROFILES.keys()].join(", ");
+    const near = nearest(profile, [...PROFILES.keys()]);
+    const hint = near === undefined ? `there are ${[...PROFILES.keys()].join(", ")}` : `the nearest is ${near}`;
     throw new ConfigError(
-      `Cannot use profile ${profile}: there is no such profile, the nearest is ${near}; a file ends in .json`,
+      `Cannot use profile ${showText(profile)}: there is no such profile, ${hint}; a file ends in .json`,
     );
   }
   const name = baseName(profile);
@@ -140,7 +142,7 @@ export async function profileWithBaseFrom(
 
 async function readProfileText(path: string): Promise<string> {
   try {
-    return await Deno.readTextFile(path);
+    return await readText(path);
   } catch (error) {
     throw new ProfileError(`Cannot use profile ${path}: ${systemReason(error)}`);
   }

@@ -10,20 +10,22 @@ import { PROFILES } from "../cost/profiles.ts";
 import type { CalibrationTimes } from "../machine/calibrate.ts";
 import { calibrateHere, type Measure } from "../machine/calibrate_here.ts";
 import { calibratedProfile } from "../machine/calibrate_profile.ts";
-import type { MachineClock } from "../machine/calibration.ts";
+import type { MachineClock, MemoryState } from "../machine/calibration.ts";
 import { spreadOf } from "../machine/statistics.ts";
 import { MEASURED_COLUMNS, measuredRows } from "./calibrate_table.ts";
 import type { Arguments, Flag } from "./command.ts";
-import { columnsFrom, CSV_FLAGS, csvStyleFrom } from "./csv_flags.ts";
+import { columnsFrom, csvStyleFrom } from "./csv_flags.ts";
 import { EXIT, UsageError } from "./errors.ts";
 import { formatFrom, render } from "./formats.ts";
 import { baseName } from "./inputs.ts";
-import { makeFolderOf, OutputFile } from "./outputs.ts";
+import { beginFile } from "./outputs.ts";
 import { say, writeAll, writeOut } from "./terminal.ts";
 
 const DEFAULT_RUNS = 25;
 const MOST_RUNS = 1000;
 const DEFAULT_BASE = "published";
+/** Values of `--memory`, the default first. */
+const MEMORY: readonly MemoryState[] = ["cold", "warm"];
 /** Name of a profile that no file gives one. */
 const DEFAULT_NAME = "calibrated";
 /** Clocks that a CPU may have, in GHz. */
@@ -42,8 +44,12 @@ export const MEASURE_FLAGS: readonly Flag[] = [
     doc: "Profile whose prices hold for what is not measured, such as the kernel's work on each packet; published.",
   },
   { name: "clock-ghz", value: "GHZ", doc: "Clock of this machine; without it an estimate from user space." },
-  { name: "runs", value: "N", doc: "Measure in so many runs, 1 to 1000; 25, which take 5 to 20 seconds." },
-  ...CSV_FLAGS,
+  {
+    name: "memory",
+    value: "STATE",
+    doc: "Where bytes lie that nobody has touched: cold, as after DMA, or warm, in caches, as those of bench; cold.",
+  },
+  { name: "runs", value: "N", doc: "Measure in so many runs, 1 to 1000; 25, which take 5 to 30 seconds." },
 ];
 
 /** Measures (tests have another way to), prints what was measured, and writes the profile where `-o` says so. */
@@ -55,6 +61,7 @@ export async function runMeasure(args: Arguments, measure: Measure = calibrateHe
   }
   const base = baseFrom(args.one("base") ?? DEFAULT_BASE);
   const givenGhz = clockFrom(args.one("clock-ghz"));
+  const memory = memoryFrom(args.one("memory"));
   const runs = runsFrom(args.one("runs"));
   const table = tableFrom(args);
   const out = args.one("out");
@@ -64,7 +71,7 @@ export async function runMeasure(args: Arguments, measure: Measure = calibrateHe
   progress.clear();
   const clock = clockOf(times, givenGhz);
   const name = args.one("name") ?? nameOf(out);
-  const profile = described(calibratedProfile(name, { clock, measured: times.measured }, base), args);
+  const profile = described(calibratedProfile(name, { clock, measured: times.measured }, base, memory), args);
   const text = JSON.stringify(profile, null, 2) + "\n";
   file?.write(new TextEncoder().encode(text));
   file?.commit();
@@ -79,8 +86,9 @@ export async function runMeasure(args: Arguments, measure: Measure = calibrateHe
 function baseFrom(name: string): Profile {
   const base = PROFILES.get(name);
   if (base !== undefined) return base;
-  const near = nearest(name, [...PROFILES.keys()]) ?? [...PROFILES.keys()].join(", ");
-  throw new UsageError(`Cannot use --base ${name}: no such profile comes with tailbits, the nearest is ${near}`);
+  const near = nearest(name, [...PROFILES.keys()]);
+  const hint = near === undefined ? `there are ${[...PROFILES.keys()].join(", ")}` : `the nearest is ${near}`;
+  throw new UsageError(`Cannot use --base ${name}: no such profile comes with tailbits, ${hint}`);
 }
 
 function clockFrom(text: string | undefined): number | undefined {
@@ -88,6 +96,13 @@ function clockFrom(text: string | undefined): number | undefined {
   const ghz = /^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN;
   if (ghz >= LEAST_GHZ && ghz <= MOST_GHZ) return ghz;
   throw new UsageError(`Cannot use --clock-ghz ${text}: it takes a number from ${LEAST_GHZ} to ${MOST_GHZ}, in GHz`);
+}
+
+function memoryFrom(text: string | undefined): MemoryState {
+  if (text === undefined) return MEMORY[0]!;
+  const memory = MEMORY.find((each) => each === text);
+  if (memory !== undefined) return memory;
+  throw new UsageError(`Cannot use --memory ${text}: it takes ${MEMORY.join(" or ")}`);
 }
 
 function runsFrom(text: string | undefined): number {
@@ -106,12 +121,6 @@ function tableFrom(args: Arguments): (times: CalibrationTimes) => string {
   const style = csvStyleFrom(args);
   const columns = columnsFrom(args, MEASURED_COLUMNS) ?? MEASURED_COLUMNS;
   return ({ measured }) => render(format, columns, columns, measuredRows(measured), style);
-}
-
-/** A folder that does not let us write says so before anything is measured. */
-function beginFile(path: string): OutputFile {
-  makeFolderOf(path);
-  return new OutputFile(path);
 }
 
 function nameOf(out: string | undefined): string {

@@ -1,22 +1,25 @@
 /** `tailbits calibrate` without `--fit`, with measurements that are made up: no test looks at a clock. */
 
 import { assertEquals, assertMatch } from "@std/assert";
-import { parseProfile } from "../cost/profile.ts";
+import { parseProfile, type Profile } from "../cost/profile.ts";
 import type { Measure } from "../machine/calibrate_here.ts";
-import { LINE_SPAN_BYTES, type Measured, WORKS } from "../machine/calibration.ts";
+import { FULL_TEXT_BYTES, LINE_SPAN_BYTES, LINED_WORKS, type Measured, PIECES_WORKS } from "../machine/calibration.ts";
 import { calibrateCommand } from "./calibrate_command.ts";
 import { type Command, parseArguments } from "./command.ts";
 import { runMeasure } from "./measure_command.ts";
-import { caughtOutput, type Outcome, tailbits } from "./testing.ts";
+import { caughtOutput, inFolder, type Outcome, tailbits } from "./testing.ts";
 
-/** A machine that takes 100 ns a call and 0.1 ns a byte for everything. */
+/** A machine that takes 100 ns a call and 0.1 ns a byte for everything, and twice that in cold memory. */
 const MEASURED: readonly Measured[] = [
   ...(["cold", "warm"] as const).flatMap((state) => {
-    return WORKS.filter((work) => work !== "line").flatMap((work) =>
-      [64, 1460].map((bytes): Measured => {
-        return { work, bytes, state, by: "OpenSSL", nsPerCall: [100 + 0.1 * bytes, 110 + 0.11 * bytes] };
-      })
-    );
+    const row = (work: Measured["work"], bytes: number): Measured => {
+      const ns = (100 + 0.1 * bytes) * (state === "cold" ? 2 : 1);
+      return { work, bytes, state, by: "OpenSSL", nsPerCall: [ns, 1.1 * ns] };
+    };
+    return [
+      ...LINED_WORKS.flatMap((work) => [64, FULL_TEXT_BYTES].map((bytes) => row(work, bytes))),
+      ...PIECES_WORKS.map((work) => row(work, FULL_TEXT_BYTES)),
+    ];
   }),
   ...Object.values(LINE_SPAN_BYTES).map((bytes): Measured => {
     return { work: "line", bytes, state: "warm", by: "JavaScript", nsPerCall: [4, 5] };
@@ -34,16 +37,6 @@ function calibrated(args: readonly string[], measure: Measure = madeUp): Promise
   return caughtOutput(() => command.run(parseArguments(command, args)));
 }
 
-/** What `use` makes of a folder that is gone afterwards. */
-async function inFolder<Result>(use: (folder: string) => Promise<Result>): Promise<Result> {
-  const folder = await Deno.makeTempDir();
-  try {
-    return await use(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
 Deno.test("calibrate prints a row for each work, length and state, and says how a profile is written", async () => {
   const { code, stdout, stderr } = await calibrated([]);
   const [header, first, ...rest] = stdout.trimEnd().split("\n");
@@ -52,7 +45,7 @@ Deno.test("calibrate prints a row for each work, length and state, and says how 
     header,
     "kind,size_bytes,state,ns_per_call,ns_per_byte,median_ns_per_call,spread_percent,line_error_percent,runs,engine",
   );
-  assertEquals(first, "copy,64,cold,106.4,1.6625,111.7,4.8,0.0,2,OpenSSL");
+  assertEquals(first, "copy,64,cold,212.8,3.3250,223.4,4.8,0.0,2,OpenSSL");
   assertEquals(rest.at(-1), "line,268435456,warm,4.0,,4.5,11.1,,2,JavaScript");
   assertEquals(rest.length, MEASURED.length - 1);
   assertMatch(stderr, /clock: 3\.00 GHz by an estimate from user space \(spread 3\.4 %\)/);
@@ -103,6 +96,19 @@ Deno.test("calibrate --runs is how often it is measured", async () => {
   assertEquals(asked, [7, 25]);
 });
 
+Deno.test("calibrate --memory warm writes what was measured in warm memory, and says so", async () => {
+  const profiles: Profile[] = [];
+  for (const memory of [[], ["--memory", "cold"], ["--memory", "warm"]]) {
+    profiles.push(parseProfile((await calibrated(["-o", "-", "-q", ...memory])).stdout, "stdout"));
+  }
+  const copies = profiles.map(({ coefficients }) => {
+    const { value, high } = coefficients.find(({ event, unit }) => event === "copy" && unit === "ns/byte")!;
+    return [value, high];
+  });
+  assertEquals(copies, [[0.2, 0.215], [0.2, 0.215], [0.1, 0.215]]);
+  assertEquals(profiles.map(({ description }) => description.includes("--memory warm")), [false, false, true]);
+});
+
 /** Command lines that are refused before anything is measured, and what is said. */
 const REFUSED: readonly (readonly [args: readonly string[], message: string])[] = [
   [["capture.pcap"], "Cannot measure a capture: calibrate measures this machine, and plays captures with --fit only"],
@@ -110,6 +116,7 @@ const REFUSED: readonly (readonly [args: readonly string[], message: string])[] 
   [["--clock-ghz", "0"], "Cannot use --clock-ghz 0: it takes a number from 0.1 to 10, in GHz"],
   [["--clock-ghz", "3400"], "Cannot use --clock-ghz 3400: it takes a number from 0.1 to 10, in GHz"],
   [["--clock-ghz", "fast"], "Cannot use --clock-ghz fast: it takes a number from 0.1 to 10, in GHz"],
+  [["--memory", "hot"], "Cannot use --memory hot: it takes cold or warm"],
   [["--runs", "0"], "Cannot use --runs 0: it takes a whole number from 1 to 1000"],
   [["--runs", "2.5"], "Cannot use --runs 2.5: it takes a whole number from 1 to 1000"],
   [["--runs", "3", "--runs", "4"], "Cannot use --runs more than once: it was given 2 times"],
@@ -117,6 +124,7 @@ const REFUSED: readonly (readonly [args: readonly string[], message: string])[] 
   [["--format", "cvs"], "Cannot use --format cvs: it takes table, csv, json, md (nearest: csv)"],
   [["--columns", "kinds"], "Cannot print column kinds: there is no such column, the nearest is kind"],
   [["--tie", "a=b"], "Cannot use --tie without --fit"],
+  [["--fit", "rows.csv", "--memory", "warm"], "Cannot use --memory with --fit: it measures nothing"],
   [["--fit", "rows.csv", "--runs", "3"], "Cannot use --runs with --fit: it measures nothing"],
 ];
 

@@ -55,12 +55,17 @@ export function writeFiles(files: ReadonlyMap<string, string>): void {
   const encoder = new TextEncoder();
   const written: OutputFile[] = [];
   for (const [path, text] of files) {
-    makeFolderOf(path);
-    const file = new OutputFile(path);
+    const file = beginFile(path);
     file.write(encoder.encode(text));
     written.push(file);
   }
   for (const file of written) file.commit();
+}
+
+/** Begins to write a file, in a folder that is made where it is not there: one that does not let us write says so now. */
+export function beginFile(path: string): OutputFile {
+  makeFolderOf(path);
+  return new OutputFile(path);
 }
 
 /** Makes the folder that a file is to be in, where it is not there. */

@@ -8,19 +8,10 @@ import { readAll } from "../capture/testing.ts";
 import { ETH_HLEN } from "../wire/ethernet.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import { PROTOCOL_TCP } from "../wire/ip_protocol.ts";
-import { tailbits } from "./testing.ts";
+import { inFolder, tailbits } from "./testing.ts";
 
 const SHORT = "fixtures/exchange-tcp-ipv4.pcap";
 const PLAIN = ["--set", "mode=none"];
-
-async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 Deno.test("compare holds ESP against none: a file with mode=none beside its preset", async () => {
   await inFolder(async (folder) => {

@@ -29,13 +29,13 @@ function changed(fields: Record<string, unknown>): unknown {
 /** Files that are refused: text, and what the message says behind the file's name. */
 const REFUSED: readonly (readonly [what: string, value: unknown, message: string])[] = [
   ["without a field", changed({ source: undefined }), "coefficients[0].source: a text is needed"],
-  ["without a value", changed({ value: undefined }), "coefficients[0].value: a number from 0 up is needed"],
+  ["without a value", changed({ value: undefined }), "coefficients[0].value: a number from 0 to 1000000 is needed"],
   ["with an unknown field", changed({ cost: 1 }), "coefficients[0].cost: there is no such field"],
-  ["with a negative value", changed({ value: -2 }), "coefficients[0].value: a number from 0 up is needed"],
-  ["with a text for a number", changed({ low: "1" }), "coefficients[0].low: a number from 0 up is needed"],
-  ["with NaN", '"value":NaN', "coefficients[0].value: a number from 0 up is needed"],
-  ["with Infinity", '"value":Infinity', "coefficients[0].value: a number from 0 up is needed"],
-  ["with a number above all", '"value":1e999', "coefficients[0].value: a number from 0 up is needed"],
+  ["with a negative value", changed({ value: -2 }), "coefficients[0].value: a number from 0 to 1000000 is needed"],
+  ["with a text for a number", changed({ low: "1" }), "coefficients[0].low: a number from 0 to 1000000 is needed"],
+  ["with NaN", '"value":NaN', "coefficients[0].value: a number from 0 to 1000000 is needed"],
+  ["with Infinity", '"value":Infinity', "coefficients[0].value: a number from 0 to 1000000 is needed"],
+  ["with a number above all", '"value":1e999', "coefficients[0].value: a number from 0 to 1000000 is needed"],
   ["with an unknown unit", changed({ unit: "us/op" }), "coefficients[0].unit: us/op is none of cycles/op, "],
   ["with low above high", changed({ low: 9 }), "coefficients[0].value: low 9 <= value 2 <= high 3 does not hold"],
   ["with a value above high", changed({ value: 4 }), "coefficients[0].value: low 1 <= value 4 <= high 3 does not hold"],
@@ -46,7 +46,7 @@ const REFUSED: readonly (readonly [what: string, value: unknown, message: string
     { ...PROFILE, coefficients: [COEFFICIENT, { ...COEFFICIENT, note: "again" }] },
     "coefficients[1]: coefficients[0] has the same event, stage, reason and unit",
   ],
-  ["without a clock", { ...PROFILE, clock_ghz: 0 }, "clock_ghz: a number above 0 is needed"],
+  ["without a clock", { ...PROFILE, clock_ghz: 0 }, "clock_ghz: a number from 0.1 to 100 is needed"],
   ["with an unknown base", { ...PROFILE, base: "publishd" }, "base: publishd is none of published, "],
   ["that is a list", [], "it is not an object"],
 ];

@@ -23,7 +23,7 @@ import { writeFiles } from "./outputs.ts";
 import { withProgress } from "./progress.ts";
 import { RunTraces, type TraceName, tracesFrom } from "./run_traces.ts";
 import { SA_FLAG } from "./sa_input.ts";
-import { say, writeOut } from "./terminal.ts";
+import { say, sayWarnings, writeOut } from "./terminal.ts";
 
 /** One capture through one configuration. */
 export interface Job {
@@ -148,7 +148,7 @@ export function concludeJobs(
   options: JobOptions,
   stdoutTaken = false,
 ): number {
-  if (!options.quiet) sayWarnings(jobs, runs);
+  if (!options.quiet) sayWarnings(runs.map(({ run }, i) => ({ name: jobs[i]!.label, warnings: run.warnings })));
   if (!options.quiet && !stdoutTaken && options.hasMarks && runs.some(isAlikeAnother)) say(ALIKE_NOTE);
   const captures = new Set(jobs.map(({ input }) => input)).size;
   if (!stdoutTaken) writeOut(options.print(runs, captures > 1));
@@ -165,16 +165,4 @@ const ALIKE_NOTE =
 
 function isAlikeAnother({ alike = [] }: NumberedRun): boolean {
   return alike.length > 0;
-}
-
-/** Each sentence once; who it concerns is named when it is not everybody. */
-function sayWarnings(jobs: readonly Job[], runs: readonly NumberedRun[]): void {
-  const concerned = new Map<string, string[]>();
-  runs.forEach(({ run }, i) => {
-    for (const warning of run.warnings) concerned.set(warning, [...concerned.get(warning) ?? [], jobs[i]!.label]);
-  });
-  for (const [warning, labels] of concerned) {
-    const whom = labels.length === runs.length ? "" : `${labels.join(", ")}: `;
-    say(`tailbits: Warning: ${whom}${warning}`);
-  }
 }

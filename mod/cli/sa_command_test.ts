@@ -4,7 +4,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { parse } from "@std/csv";
 import { sourceOfBytes } from "../capture/byte_source.ts";
 import { CapturePacket, openCapture } from "../capture/mod.ts";
-import { tailbits } from "./testing.ts";
+import { inFolder, tailbits } from "./testing.ts";
 
 const SHORT = "fixtures/exchange-tcp-ipv4.pcap";
 const BULK = "fixtures/bulk-tcp-ipv4.pcap";
@@ -16,15 +16,6 @@ const CBC = `{ "spi": "0x2002", "src": "192.0.2.7", "dst": "192.0.2.8", "cipher"
   "key": "${KEY}", "auth_key": "${AUTH}", "mode": "tunnel", "encap": "none" }`;
 const GCM = `{ "spi": "0x2001", "src": "192.0.2.7", "dst": "192.0.2.8", "cipher": "aes-gcm-256",
   "key": "0x${KEY}${SALT}", "mode": "tunnel", "encap": "none" }`;
-
-async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 function rowsOf(path: string): Record<string, string>[] {
   return parse(Deno.readTextFileSync(path), { skipFirstRow: true });

@@ -12,6 +12,7 @@ import { isCipherName } from "../esp/suites.ts";
 import type { Arguments, Flag } from "./command.ts";
 import { systemReason, UsageError } from "./errors.ts";
 import { baseName } from "./inputs.ts";
+import { readText } from "./text_input.ts";
 
 /** The flag. */
 export const SA_FLAG: Flag = {
@@ -35,7 +36,7 @@ export async function associationsFrom(args: Arguments): Promise<AssociationFile
   if (path === undefined) return undefined;
   const name = baseName(path);
   try {
-    return { name, entries: parseSaFile(await Deno.readTextFile(path), name) };
+    return { name, entries: parseSaFile(await readText(path), name) };
   } catch (error) {
     if (error instanceof SaFileError) throw error;
     throw new SaFileError(`Cannot read SA file ${path}: ${systemReason(error)}`);

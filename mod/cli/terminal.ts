@@ -39,6 +39,18 @@ export function say(line: string): void {
   }
 }
 
+/** Says each warning once; whom it concerns is named when it is not everybody. */
+export function sayWarnings(all: readonly { readonly name: string; readonly warnings: readonly string[] }[]): void {
+  const concerned = new Map<string, string[]>();
+  for (const { name, warnings } of all) {
+    for (const warning of warnings) concerned.set(warning, [...concerned.get(warning) ?? [], name]);
+  }
+  for (const [warning, names] of concerned) {
+    const whom = names.length === all.length ? "" : `${names.join(", ")}: `;
+    say(`tailbits: Warning: ${whom}${warning}`);
+  }
+}
+
 /** Control characters, which file names may contain, must not reach the terminal. */
 export function oneLine(text: string): string {
   // deno-lint-ignore no-control-regex

@@ -12,7 +12,7 @@
 import { main } from "./main.ts";
 
 /** The folder of the program: the current folder of every command line. */
-export const ROOT: string = new URL("../../", import.meta.url).pathname;
+export const ROOT: string = decodeURIComponent(new URL("../../", import.meta.url).pathname);
 
 /** What a command line did. */
 export interface Outcome {
@@ -121,4 +121,14 @@ function replaced(target: object, by: object): () => void {
 function textOf(chunks: readonly Uint8Array[]): string {
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   return chunks.map((chunk) => decoder.decode(chunk, { stream: true })).join("") + decoder.decode();
+}
+
+/** Does something with a folder of its own, which is gone afterwards. */
+export async function inFolder<Result>(use: (folder: string) => Promise<Result>): Promise<Result> {
+  const folder = await Deno.makeTempDir();
+  try {
+    return await use(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 }

@@ -12,11 +12,12 @@ import type { Arguments, Command } from "./command.ts";
 import { EXIT, systemReason, UsageError } from "./errors.ts";
 import { FORMAT_FLAG, formatFrom, render } from "./formats.ts";
 import { baseName } from "./inputs.ts";
+import { FIXTURES } from "./shipped_files.ts";
 import { oneLine, say, writeAll, writeOut } from "./terminal.ts";
 import { publishedTable } from "./validate_published.ts";
 
 /** The recordings that come with the program. */
-const SHIPPED = new URL("../../fixtures/kernel", import.meta.url).pathname;
+const SHIPPED = `${FIXTURES}kernel`;
 /** No progress before this, and not more often, in ms. */
 const INTERVAL_MS = 250;
 

@@ -10,8 +10,9 @@ import { parsePublished } from "../validate/published_rows.ts";
 import { systemReason, UsageError } from "./errors.ts";
 import { type Format, render } from "./formats.ts";
 import { captureInputs } from "./inputs.ts";
+import { FIXTURES } from "./shipped_files.ts";
+import { readText } from "./text_input.ts";
 
-const FIXTURES = new URL("../../fixtures/", import.meta.url).pathname;
 /** What others published. */
 const RESULTS = `${FIXTURES}published-results.csv`;
 /** The traffic that every row is played with: bulk TCP. */
@@ -26,7 +27,7 @@ export async function publishedTable(format: Format): Promise<string> {
 
 async function readResults(): Promise<string> {
   try {
-    return await Deno.readTextFile(RESULTS);
+    return await readText(RESULTS);
   } catch (error) {
     throw new UsageError(`Cannot read published results: ${systemReason(error)}`);
   }

@@ -101,7 +101,7 @@ export function resolveConfig(input: ConfigInput): ResolvedConfig {
 export function lookUpPreset(name: string, where = ""): Preset {
   const preset = Object.hasOwn(PRESETS, name) ? PRESETS[name] : undefined;
   if (preset !== undefined) return preset;
-  const shown = showText(name);
+  const shown = showText(name) || '""';
   const built = Object.keys(PRESETS);
   if (PLANNED_PRESETS.includes(name)) {
     throw new ConfigError(`Cannot use preset ${shown}: it is not built yet; built are ${built.join(", ")}${where}`);

@@ -115,6 +115,7 @@ Deno.test("resolveConfig() names a file's configuration without folders and exte
 });
 
 Deno.test("resolveConfig() refuses unknown names with the nearest", () => {
+  assertStringIncludes(refusal({ preset: "" }), 'Cannot use preset "": there is no such preset, it takes baseline, ');
   assertEquals(refusal({ sets: ["gr0=on"] }), "Cannot set gr0: there is no such key, the nearest is gro");
   assertEquals(refusal({ sets: ["gro=onn"] }), "Cannot set gro=onn: it takes on or off (nearest: on)");
   assertEquals(

@@ -754,7 +754,9 @@ export const KEYS = {
     expects: "the name of a cost profile or a file",
     default: "published",
     paths: EVERY_PATH,
-    doc: "The cost profile that prices events: the name of a shipped one, or a file.",
+    doc:
+      "The cost profile that prices events: published, netdev11, haswell-2020 or icelake-2021, which come with tailbits, " +
+      "or a file, whose path ends in .json or has a slash.",
   },
   interval_us: {
     kind: "text",

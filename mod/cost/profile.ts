@@ -179,14 +179,12 @@ class Fields {
     return value;
   }
 
-  #value({ name, kind, values = [] }: ProfileField): unknown {
+  #value({ name, kind, values = [], least = -Infinity, most = Infinity }: ProfileField): unknown {
     switch (kind) {
       case "text":
         return this.#text(name);
-      case "amount":
-        return this.#amount(name);
-      case "positive":
-        return this.#positive(name);
+      case "number":
+        return this.#number(name, least, most);
       case "choice":
         return this.#oneOf(name, values);
       case "coefficients":
@@ -200,17 +198,11 @@ class Fields {
     return value;
   }
 
-  #amount(key: string): number {
+  #number(key: string, least: number, most: number): number {
     const value = this.#fields[key];
-    if (typeof value !== "number" || !Number.isFinite(value) || value < 0) {
-      this.refuse(key, "a number from 0 up is needed");
+    if (typeof value !== "number" || !(value >= least && value <= most)) {
+      this.refuse(key, `a number from ${least} to ${most} is needed`);
     }
-    return value;
-  }
-
-  #positive(key: string): number {
-    const value = this.#amount(key);
-    if (value === 0) this.refuse(key, "a number above 0 is needed");
     return value;
   }
 
@@ -247,26 +239,26 @@ export function priceOf(profile: Profile): Price {
 
 function compile(profile: Profile): Price {
   const stages = STAGE_NAMES.length;
-  const reasons = REASONS.length;
-  const table = new Float64Array(EVENT_NAMES.length * stages * reasons * TERMS);
-  for (const coefficient of profile.coefficients) addCoefficient(table, coefficient, profile.clock_ghz);
+  // Of what happens: a run meets few of all pairs.
+  const tables = new Array<Float64Array | undefined>(EVENT_NAMES.length * stages);
   return (event, stage, reason, bytes, count) => {
-    const at = ((event * stages + stage) * reasons + reason) * TERMS;
+    const table = tables[event * stages + stage] ??= tableOf(profile, EVENT_NAMES[event]!, STAGE_NAMES[stage]!);
+    const at = reason * TERMS;
     return Math.round(table[at]! + table[at + 1]! * bytes + table[at + 2]! * count);
   };
 }
 
-function addCoefficient(table: Float64Array, coefficient: Coefficient, clockGhz: number): void {
-  const [measure, per] = coefficient.unit.split("/") as [string, string];
-  const ps = coefficient.value * PS_PER_NS / (measure === "cycles" ? clockGhz : 1);
-  const term = ["op", "byte", "count"].indexOf(per);
-  const event = (EVENT_NAMES as readonly string[]).indexOf(coefficient.event);
-  STAGE_NAMES.forEach((stageName, stage) => {
-    if (coefficient.stage !== undefined && coefficient.stage !== stageName) return;
+/** The terms of an event in a stage, by reason. */
+function tableOf(profile: Profile, event: string, stage: string): Float64Array {
+  const table = new Float64Array(REASONS.length * TERMS);
+  for (const coefficient of profile.coefficients) {
+    if (coefficient.event !== event || (coefficient.stage ?? stage) !== stage) continue;
+    const [measure, per] = coefficient.unit.split("/") as [string, string];
+    const ps = coefficient.value * PS_PER_NS / (measure === "cycles" ? profile.clock_ghz : 1);
+    const term = ["op", "byte", "count"].indexOf(per);
     REASONS.forEach((known, reason) => {
-      if (coefficient.reason !== undefined && coefficient.reason !== known.name) return;
-      const at = ((event * STAGE_NAMES.length + stage) * REASONS.length + reason) * TERMS + term;
-      table[at] = table[at]! + ps;
+      if ((coefficient.reason ?? known.name) === known.name) table[reason * TERMS + term]! += ps;
     });
-  });
+  }
+  return table;
 }

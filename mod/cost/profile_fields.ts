@@ -2,7 +2,7 @@
  * The fields of a cost profile, declared once: strict reading (`profile.ts`) and the JSON Schema (`profile_schema.ts`)
  * follow from this table.
  *
- * Example: `{ name: "low", kind: "amount", doc: "Lower end of the range." }` is a number from 0 up that must be there.
+ * Example: `{ name: "low", kind: "number", least: 0, most: 10, doc: "Lower end." }` is a number that must be there.
  *
  * @module
  */
@@ -16,8 +16,12 @@ export const COST_UNITS = ["cycles/op", "cycles/byte", "cycles/count", "ns/op", 
 export interface ProfileField {
   /** Key in the file. */
   readonly name: string;
-  /** A text that is not empty; a number from 0 up; a number above 0; one of `values`; a list of coefficients. */
-  readonly kind: "text" | "amount" | "positive" | "choice" | "coefficients";
+  /** A text that is not empty; a number from `least` to `most`; one of `values`; a list of coefficients. */
+  readonly kind: "text" | "number" | "choice" | "coefficients";
+  /** Of a number. */
+  readonly least?: number;
+  /** Of a number. */
+  readonly most?: number;
   /** Of a choice. */
   readonly values?: readonly string[];
   /** May be absent. */
@@ -25,6 +29,9 @@ export interface ProfileField {
   /** What it says, for the schema. */
   readonly doc: string;
 }
+
+/** A price of a millisecond is none any more. Beyond it busy times would soon be no whole picoseconds: 2^53 are 2.5 hours. */
+const AMOUNT = { kind: "number", least: 0, most: 1e6 } as const;
 
 /** Names of reasons as traces have them; the empty name of events without a reason is not among them. */
 const REASON_NAMES = REASONS.map(({ name }) => name).filter((name) => name !== "");
@@ -41,9 +48,9 @@ export const COEFFICIENT_FIELDS: readonly ProfileField[] = [
     doc:
       "Cycles of clock_ghz or ns; for each event, each of its bytes, or its count (segments, fragments, sg entries).",
   },
-  { name: "value", kind: "amount", doc: "Best estimate." },
-  { name: "low", kind: "amount", doc: "Lower end of the range: low <= value <= high." },
-  { name: "high", kind: "amount", doc: "Upper end of the range." },
+  { name: "value", ...AMOUNT, doc: "Best estimate." },
+  { name: "low", ...AMOUNT, doc: "Lower end of the range: low <= value <= high." },
+  { name: "high", ...AMOUNT, doc: "Upper end of the range." },
   {
     name: "source",
     kind: "text",
@@ -65,7 +72,7 @@ export const PROFILE_FIELDS: readonly ProfileField[] = [
       "A profile that comes with tailbits: its prices hold where this one has none of that event, stage, reason and unit.",
   },
   { name: "fit", kind: "text", isOptional: true, doc: "What it was fitted to, and how; absent: to nothing." },
-  { name: "clock_ghz", kind: "positive", doc: "Clock that turns cycles into time. Unit: GHz." },
+  { name: "clock_ghz", kind: "number", least: 0.1, most: 100, doc: "Clock that turns cycles into time. Unit: GHz." },
   {
     name: "coefficients",
     kind: "coefficients",

@@ -2,7 +2,7 @@
  * The JSON Schema (draft 2020-12) of cost profiles, derived from the table of their fields.
  *
  * It accepts every file that `parseProfile()` accepts. It cannot say that `low <= value <= high`, nor that no two
- * coefficients price the same, nor that the largest number is finite.
+ * coefficients price the same.
  *
  * Example: `JSON.stringify(profileJsonSchema())` is what `tailbits configs profile --schema` prints.
  *
@@ -35,14 +35,12 @@ function objectSchema(fields: readonly ProfileField[]): ProfileSchema {
   };
 }
 
-function valueSchema({ kind, values }: ProfileField): ProfileSchema {
+function valueSchema({ kind, values, least, most }: ProfileField): ProfileSchema {
   switch (kind) {
     case "text":
       return { type: "string", minLength: 1 };
-    case "amount":
-      return { type: "number", minimum: 0 };
-    case "positive":
-      return { type: "number", exclusiveMinimum: 0 };
+    case "number":
+      return { type: "number", minimum: least, maximum: most };
     case "choice":
       return { type: "string", enum: values };
     case "coefficients":

@@ -58,10 +58,12 @@ const REFUSALS: [what: string, value: unknown, message: string][] = [
   ["a missing name", profile([], { name: undefined }), "name: a text is needed"],
   ["an empty name", profile([], { name: "" }), "name: a text is needed"],
   ["a description that is a number", profile([], { description: 5 }), "description: a text is needed"],
-  ["a missing clock", profile([], { clock_ghz: undefined }), "clock_ghz: a number from 0 up is needed"],
-  ["a clock of 0", profile([], { clock_ghz: 0 }), "clock_ghz: a number above 0 is needed"],
-  ["a negative clock", profile([], { clock_ghz: -1 }), "clock_ghz: a number from 0 up is needed"],
-  ["a clock that is a text", profile([], { clock_ghz: "2" }), "clock_ghz: a number from 0 up is needed"],
+  ["a missing clock", profile([], { clock_ghz: undefined }), "clock_ghz: a number from 0.1 to 100 is needed"],
+  ["a clock of 0", profile([], { clock_ghz: 0 }), "clock_ghz: a number from 0.1 to 100 is needed"],
+  ["a clock that is too slow", profile([], { clock_ghz: 0.09 }), "clock_ghz: a number from 0.1 to 100 is needed"],
+  ["a clock that is too fast", profile([], { clock_ghz: 101 }), "clock_ghz: a number from 0.1 to 100 is needed"],
+  ["a negative clock", profile([], { clock_ghz: -1 }), "clock_ghz: a number from 0.1 to 100 is needed"],
+  ["a clock that is a text", profile([], { clock_ghz: "2" }), "clock_ghz: a number from 0.1 to 100 is needed"],
   ["missing coefficients", profile(undefined), "coefficients: a list is needed"],
   ["an object instead of coefficients", profile({}), "coefficients: a list is needed"],
   ["an unknown field", profile([], { clockGhz: 2 }), "clockGhz: there is no such field"],
@@ -72,8 +74,16 @@ const REFUSALS: [what: string, value: unknown, message: string][] = [
 /** The same for the fields of the second coefficient. */
 const COEFFICIENT_REFUSALS: [what: string, fields: Record<string, unknown>, message: string][] = [
   ...(["low", "value", "high"] as const).flatMap((key) => {
-    const message = `${key}: a number from 0 up is needed`;
-    const wrong = { missing: undefined, negative: -1, null: null, "a text": "1", NaN: "NaN", infinite: Infinity };
+    const message = `${key}: a number from 0 to 1000000 is needed`;
+    const wrong = {
+      missing: undefined,
+      negative: -1,
+      null: null,
+      "a text": "1",
+      NaN: "NaN",
+      infinite: Infinity,
+      huge: 1_000_001,
+    };
     return Object.entries({ ...wrong, "not a number": NaN }).map(([what, value]) => {
       return [`${key} ${what}`, { [key]: value }, message] as [string, Record<string, unknown>, string];
     });
@@ -124,7 +134,7 @@ Deno.test("parseProfile() names the path of a number that JSON does not have, an
   for (const word of ["NaN", "-NaN", "nan", "Infinity", "-Infinity", "inf", "1e999"]) {
     const text = legal.replace(/"value":1(?!.*"value")/, `"value":${word}`);
     const error = assertThrows(() => parseProfile(text, "my.json"), ProfileError);
-    const expected = "Cannot use profile my.json: coefficients[1].value: a number from 0 up is needed";
+    const expected = "Cannot use profile my.json: coefficients[1].value: a number from 0 to 1000000 is needed";
     assertEquals(error.message, expected, word);
   }
 });

@@ -1,5 +1,6 @@
-import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertMatch } from "@std/assert";
 import { parse } from "@std/csv";
+import { KEYS } from "../config/schema.ts";
 import { EVENT, REASON, STAGE } from "../ledger/schema.ts";
 import { checkProfile, priceOf, withBase } from "./profile.ts";
 import { PROFILES } from "./profiles.ts";
@@ -25,6 +26,10 @@ Deno.test("PROFILES holds every file of the folder, legal, under the file's name
     assertEquals(file, `${profile.name}.json`);
     assertEquals(withBase(profile, PROFILES, file), PROFILES.get(profile.name)!);
   }
+});
+
+Deno.test("the key profile names every profile that comes with tailbits", () => {
+  for (const name of PROFILES.keys()) assertMatch(KEYS.profile.doc, new RegExp(`\\b${name}\\b`));
 });
 
 Deno.test("the source of every coefficient names rows of fixtures/published-*.csv", async () => {

@@ -61,6 +61,8 @@ export interface FitRequest {
 export interface PredictedRow extends FitRow {
   /** What the simulation says under the fitted profile. */
   readonly predicted: Figures;
+  /** What the user should know of that run. */
+  readonly warnings: readonly string[];
 }
 
 /** What came out of a fit. */
@@ -95,7 +97,10 @@ export async function fitProfile(request: FitRequest): Promise<Fit> {
   return {
     prior,
     fitted,
-    rows: request.rows.map((row, i) => ({ ...row, predicted: played[i]!.figures })),
+    rows: request.rows.map((row, i) => {
+      const { figures: predicted, warnings } = played[i]!;
+      return { ...row, predicted, warnings };
+    }),
     unknowns,
     left: leftShares(residualsAt({ ...request, rows }, unknowns, shares, fittedTo), unknowns.length),
   };

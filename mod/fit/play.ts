@@ -45,6 +45,8 @@ export interface Played {
   readonly linkNs: number;
   /** For each CPU the quantity of each coefficient; none for a CPU that did nothing. */
   readonly quantities: readonly (Float64Array | undefined)[];
+  /** What the user should know of the run. */
+  readonly warnings: readonly string[];
 }
 
 /** Plays the capture under a configuration and a profile. Throws as `replay()` does. */
@@ -69,6 +71,7 @@ export async function playRow(
     ownCpus,
     linkNs: (wireGbps(run) ?? 0) / resolved.config.link_gbps * (durationNs(run) ?? 0),
     quantities: quantitiesOf(profile, run.tally.work()),
+    warnings: run.warnings,
   };
 }
 

@@ -55,7 +55,8 @@ export function parseRows(text: string, name: string): WrittenRow[] {
   const refuse = (why: string): never => {
     throw new FitError(`Cannot read ${showText(name)}: ${why}`);
   };
-  const [header = [], ...lines] = tableOf(text, refuse);
+  const [first = [], ...lines] = tableOf(text, refuse);
+  const header = first.map((name) => name.trim());
   checkHeader(header, refuse);
   const rows = lines.map((cells, i) => {
     const line = i + 2;
@@ -89,11 +90,8 @@ function checkHeader(header: readonly string[], refuse: Refuse): void {
   for (const [i, name] of header.entries()) {
     if (!(COLUMNS as readonly string[]).includes(name)) {
       const near = nearest(name, COLUMNS);
-      refuse(
-        `row 1: there is no column ${showText(name)}, ${
-          near === undefined ? NEEDED.join(",") : `the nearest is ${near}`
-        }`,
-      );
+      const hint = near === undefined ? `the columns are ${COLUMNS.join(",")}` : `the nearest is ${near}`;
+      refuse(`row 1: there is no column ${showText(name)}, ${hint}`);
     }
     if (header.indexOf(name) !== i) refuse(`row 1: column ${name} is there twice`);
   }

@@ -31,8 +31,8 @@ Deno.test("parseRows() reads rows; what is empty is not known", () => {
   ]);
 });
 
-Deno.test("parseRows() reads columns in any order, CRLF and a byte order mark", () => {
-  const text = "\uFEFFrx_cpu_percent,cpu_percent,gbps,set,preset,role,id\r\n,71,2.6,,baseline,fit,a\r\n";
+Deno.test("parseRows() reads columns in any order, spaces about cells, CRLF and a byte order mark", () => {
+  const text = "\uFEFFrx_cpu_percent, cpu_percent, gbps ,set,preset,role,id\r\n, 71, 2.6 ,,baseline,fit,a\r\n";
   assertEquals(parseRows(text, "rows.csv")[0]!.measured, { gbps: 2.6, cpuPercent: 71, rxCpuPercent: undefined });
 });
 
@@ -41,7 +41,7 @@ const REFUSED: readonly (readonly [text: string, why: string])[] = [
   ["", "it is empty"],
   [`${HEADER}\n`, "no row has role fit"],
   [`${HEADER}\na,predict,,,2.6,,\n`, "no row has role fit"],
-  [`${HEADER},notes\n${GOOD},x\n`, `row 1: there is no column notes, ${HEADER}`],
+  [`${HEADER},notes\n${GOOD},x\n`, `row 1: there is no column notes, the columns are ${HEADER},cpu_of,tolerance`],
   [HEADER.replace("gbps", "gbp"), "row 1: there is no column gbp, the nearest is gbps"],
   [HEADER.replace(",rx_cpu_percent", ""), "row 1: column rx_cpu_percent is missing"],
   [`${HEADER},id`, "row 1: column id is there twice"],

@@ -1,7 +1,8 @@
 /**
  * A histogram of whole numbers to three significant digits: exact below 1000, above that in steps of 0.1 to 1 percent.
  *
- * Fixed buckets, so percentiles do not depend on the order of what is counted, and the memory does not on how much is.
+ * Fixed buckets, so percentiles do not depend on the order of what is counted, and the memory does not on how much is: there
+ * are buckets as far as the largest number.
  *
  * ```ts
  * const histogram = new Histogram();
@@ -14,18 +15,18 @@
 
 const EXACT_BELOW = 1000;
 const BUCKETS_PER_DECADE = 900;
-/** 2^53 has 16 digits. */
-const DECADES = 14;
 
 /** Counts non-negative whole numbers. */
 export class Histogram {
   /** Numbers counted. */
   total = 0;
-  readonly #buckets = new Float64Array(EXACT_BELOW + DECADES * BUCKETS_PER_DECADE);
+  #buckets = new Float64Array(EXACT_BELOW);
 
   /** Counts one number. */
   add(value: number): void {
-    this.#buckets[bucketOf(value)]! += 1;
+    const bucket = bucketOf(value);
+    if (bucket >= this.#buckets.length) this.#reach(bucket);
+    this.#buckets[bucket]! += 1;
     this.total += 1;
   }
 
@@ -39,6 +40,14 @@ export class Histogram {
       if (seen >= rank) return valueOf(bucket);
     }
     return undefined;
+  }
+
+  /** Makes buckets as far as the end of the decade of `bucket`. */
+  #reach(bucket: number): void {
+    const decades = Math.floor((bucket - EXACT_BELOW) / BUCKETS_PER_DECADE) + 1;
+    const buckets = new Float64Array(EXACT_BELOW + decades * BUCKETS_PER_DECADE);
+    buckets.set(this.#buckets);
+    this.#buckets = buckets;
   }
 }
 

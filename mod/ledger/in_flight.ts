@@ -7,7 +7,7 @@
  * @module
  */
 
-const START_SLOTS = 4096;
+const START_SLOTS = 256;
 const EMPTY = -1;
 
 /** Holds one number per packet under way. */

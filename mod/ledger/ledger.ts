@@ -19,8 +19,8 @@
 import { EVENT, NONE, REASON, STAGE } from "./schema.ts";
 import { PS_PER_NS } from "./units.ts";
 
-/** Rows per block. */
-const BLOCK_ROWS = 4096;
+/** Rows per block: few enough for a core's cache, and for runs of few packets. */
+const BLOCK_ROWS = 1024;
 
 /** What an event costs the CPU it runs on, in whole picoseconds. */
 export type Price = (event: number, stage: number, reason: number, bytes: number, count: number) => number;

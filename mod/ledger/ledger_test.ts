@@ -79,8 +79,8 @@ Deno.test("Ledger.writeDevice() costs nothing, has its own time and stage, and l
   ]);
 });
 
-Deno.test("Ledger hands full blocks of 4096 rows to every fold, then the rest, each row once and in order", () => {
-  for (const count of [0, 1, 4095, 4096, 4097, 8192, 10_000]) {
+Deno.test("Ledger hands full blocks of 1024 rows to every fold, then the rest, each row once and in order", () => {
+  for (const count of [0, 1, 1023, 1024, 1025, 2048, 3000]) {
     const folds = [new Rows(), new Rows()];
     const ledger = new Ledger((_event, _stage, _reason, bytes) => bytes, folds);
     ledger.beginStep(0, 0, 0);
@@ -91,7 +91,7 @@ Deno.test("Ledger hands full blocks of 4096 rows to every fold, then the rest, e
     ledger.finish();
     assertEquals(ledger.rowCount, count);
     for (const fold of folds) {
-      assertEquals(fold.blocks.slice(0, Math.floor(count / 4096)), new Array(Math.floor(count / 4096)).fill(4096));
+      assertEquals(fold.blocks.slice(0, Math.floor(count / 1024)), new Array(Math.floor(count / 1024)).fill(1024));
       assertEquals(fold.rows.length, count);
       for (const [row, [, cpu, , , , packet, skb, into, bytes, , costPs, , flow]] of fold.rows.entries()) {
         const device = row % 3 === 0;

@@ -59,13 +59,12 @@ export interface Selection {
   readonly reason?: number;
 }
 
-const CELLS = EVENT_NAMES.length * STAGE_NAMES.length * REASONS.length;
-const CELLS_PER_EVENT = STAGE_NAMES.length * REASONS.length;
+const PLACES = EVENT_NAMES.length * STAGE_NAMES.length;
 
 /** Sums every column of the ledger by event, stage, reason and CPU. Few of these happen in a run: the others take no sums. */
 export class Tally implements Fold {
-  /** Index into `#sums` by cell; 0 for what has not happened. */
-  readonly #indices = new Uint16Array(CELLS);
+  /** By (event, stage), where anything has happened: indices into `#sums` by reason, 0 for what has not. */
+  readonly #indices = new Array<Uint16Array | undefined>(PLACES);
   /** By that index, then by CPU, devices (NONE) before the first; what a CPU has not done is a hole. */
   readonly #sums: (Sums | undefined)[][] = [[]];
   /** The cells that happened, in the order of the schema while `#isSorted`. */
@@ -76,8 +75,9 @@ export class Tally implements Fold {
   add(block: EventBlock): void {
     const { rows, cpu, event, stage, reason, bytes, count, costPs, payloadBytes, steps } = block;
     for (let row = 0; row < rows; row++) {
-      const cell = cellOf(event[row]!, stage[row]!, reason[row]!);
-      const sums = this.#sums[this.#indices[cell] || this.#begin(cell)]![cpu[row]! - NONE] ??= noSums();
+      const place = event[row]! * STAGE_NAMES.length + stage[row]!;
+      const index = this.#indices[place]?.[reason[row]!] || this.#begin(place, reason[row]!);
+      const sums = this.#sums[index]![cpu[row]! - NONE] ??= noSums();
       sums.rows += 1;
       sums.bytes += bytes[row]!;
       sums.count += count[row]!;
@@ -87,9 +87,10 @@ export class Tally implements Fold {
     }
   }
 
-  #begin(cell: number): number {
-    this.#indices[cell] = this.#sums.length;
-    this.#cells.push(cell);
+  #begin(place: number, reason: number): number {
+    const indices = this.#indices[place] ??= new Uint16Array(REASONS.length);
+    indices[reason] = this.#sums.length;
+    this.#cells.push(place * REASONS.length + reason);
     this.#isSorted = false;
     return this.#sums.push([]) - 1;
   }
@@ -142,8 +143,10 @@ export class Tally implements Fold {
     if (!this.#isSorted) this.#cells.sort((a, b) => a - b);
     this.#isSorted = true;
     for (const cell of this.#cells) {
-      const stage = Math.floor(cell % CELLS_PER_EVENT / REASONS.length);
-      visit(Math.floor(cell / CELLS_PER_EVENT), stage, cell % REASONS.length, this.#sums[this.#indices[cell]!]!);
+      const place = Math.floor(cell / REASONS.length);
+      const reason = cell % REASONS.length;
+      const index = this.#indices[place]![reason]!;
+      visit(Math.floor(place / STAGE_NAMES.length), place % STAGE_NAMES.length, reason, this.#sums[index]!);
     }
   }
 }
@@ -159,8 +162,4 @@ function addTo(total: Sums, sums: Readonly<Sums>): void {
 
 function noSums(): Sums {
   return { rows: 0, bytes: 0, count: 0, costPs: 0, payloadBytes: 0, steps: 0 };
-}
-
-function cellOf(event: number, stage: number, reason: number): number {
-  return (event * STAGE_NAMES.length + stage) * REASONS.length + reason;
 }

@@ -122,7 +122,11 @@ export const BENCH_COLUMNS: readonly Column<BenchRow>[] = [
   { name: "median_ms", decimals: 4, value: ({ spread }) => spread.median / NS_PER_MS },
   { name: "low_ms", decimals: 4, value: ({ spread }) => spread.low / NS_PER_MS },
   { name: "high_ms", decimals: 4, value: ({ spread }) => spread.high / NS_PER_MS },
-  { name: "spread_percent", decimals: 1, value: ({ spread, runs }) => runs < 2 ? undefined : spread.spreadPercent },
+  {
+    name: "spread_percent",
+    decimals: 1,
+    value: ({ spread, runs }) => runs < 2 || spread.median === 0 ? undefined : spread.spreadPercent,
+  },
   { name: "gbps", decimals: 3, value: ({ spread, frameBytes }) => per(BITS_PER_BYTE * frameBytes, spread.median) },
   { name: "ratio", decimals: 3, value: ({ ratio }) => ratio?.ratio },
   { name: "ratio_low", decimals: 3, value: ({ ratio }) => ratio?.low },

@@ -67,6 +67,20 @@ Deno.test("bench() gives one row for each stage and kind, and one for all; work 
   assert(rows[6]!.predictedRatio! < 1);
 });
 
+Deno.test("bench() predicts no waking of processes, and moves as many bytes whatever that costs", async () => {
+  const published = PROFILES.get("published")!;
+  const withoutWaking = published.coefficients.filter(({ reason }) => reason !== "user-read");
+  assertEquals(published.coefficients.length - withoutWaking.length, 1);
+  const jobs = [published, { ...published, coefficients: withoutWaking }].map((profile) => {
+    return { ...job("nocopy", ["path=receive"]), profile };
+  });
+  const [woken, unwoken] = benchRows(await bench(jobs, { runs: 1, maxPackets: 10 })).filter(({ kind }) => {
+    return kind === "user-copy";
+  });
+  // 0.2 ns a byte.
+  assertEquals([woken!.predictedNs, unwoken!.predictedNs], [0.2 * woken!.bytes, 0.2 * woken!.bytes]);
+});
+
 Deno.test("bench() without IPsec has no engine, and a configuration without byte work has an empty row", async () => {
   const plain = await bench([job("linux-6.1", ["mode=none"])], { runs: 1, maxPackets: 5 });
   assertEquals(plain.map(({ engine }) => engine), [undefined]);

@@ -19,6 +19,7 @@
 
 import type { SecurityAssociation } from "../esp/sa.ts";
 import { type CipherRequest, copyBytes, type PieceCipher, PieceViews, sumBytes } from "./primitives.ts";
+import { RequestTable } from "./request_table.ts";
 
 /** What an operation does. `copy` and `sum` in one row are one pass in a kernel. */
 export const OP = {
@@ -136,9 +137,11 @@ export class ByteProgram {
   sums = 0;
   /** Requests since `begin()` that came out other than in the model. */
   misjudged = 0;
+  readonly #requests: RequestTable;
 
   constructor(readonly parts: ProgramParts) {
     this.stretches = stretchesOf(parts.rowOf);
+    this.#requests = new RequestTable(parts.requests);
   }
 
   /** Number of operations. */
@@ -198,10 +201,10 @@ export class ByteProgram {
   }
 
   #request(op: number, index: number, ciphers: readonly PieceCipher[]): void {
-    const { request, association, isGood } = this.parts.requests[index]!;
-    const cipher = ciphers[association]!;
-    if (op === OP.seal) cipher.seal(request);
-    else if (cipher.open(request) !== isGood) this.misjudged += 1;
+    const table = this.#requests;
+    const cipher = ciphers[table.associationOf(index)]!;
+    if (op === OP.seal) cipher.seal(table.request(index));
+    else if (cipher.open(table.request(index)) !== table.isGood(index)) this.misjudged += 1;
   }
 
   /** A few bytes of a header are faster one by one. */

@@ -25,28 +25,32 @@
 import type { CryptoEngine } from "../crypto/aead.ts";
 import { clockGhzNow } from "./calibrate_clock.ts";
 import { LINE_BYTES, LineChain } from "./calibrate_lines.ts";
+import { CIPHERS, OpenWork, packetStride, SealWork } from "./calibrate_ciphers.ts";
+import { Arena, ChecksumWork, CopyWork, FusedWork, slotsIn, type SlottedWork, strideOf } from "./calibrate_works.ts";
 import {
-  Arena,
-  ChecksumWork,
-  CopyWork,
-  FusedWork,
-  type MeasuredCipher,
-  OpenWork,
-  SealWork,
-  slotsIn,
-  type SlottedWork,
-  strideOf,
-} from "./calibrate_works.ts";
-import { LINE_SPAN_BYTES, type Measured, type Work } from "./calibration.ts";
+  CIPHER_REASONS,
+  type CipherReason,
+  FULL_SEGMENT_BYTES,
+  FULL_TEXT_BYTES,
+  LINE_SPAN_BYTES,
+  type Measured,
+  PIECES,
+  type Work,
+} from "./calibration.ts";
 import { medianOf } from "./statistics.ts";
 
-/** Lengths of messages: of headers, small and full packets, pages, jumbo frames and aggregates. */
-export const LENGTHS: readonly number[] = [64, 256, 1024, 1460, 4096, 9000, 65536];
+/**
+ * Lengths of messages: of headers, small and full packets, pages, jumbo frames and aggregates. Ciphers have texts of
+ * `FULL_TEXT_BYTES` in place of full segments, and no aggregates: ESP packets are no longer than frames.
+ */
+export const LENGTHS: readonly number[] = [64, 256, 1024, FULL_SEGMENT_BYTES, 4096, 9000, 65536];
 
 /** Memory of one kind of work on cold messages of one length: each is used once in a run. */
 const COLD_BYTES = 1 << 20;
-/** Likewise on warm ones: it fits into the second cache level, twice where there is source and target. */
-const WARM_BYTES = 32 << 10;
+/** Likewise on warm ones: as much as a poll of 64 full packets. Source and target together fit into the second cache level. */
+const WARM_BYTES = LINE_SPAN_BYTES.l2 / 2;
+/** No text is longer: that of a jumbo frame. */
+const LONGEST_TEXT_BYTES = 9000;
 /** A turn is cut into so many batches. */
 const BATCHES = 16;
 /** Batches of warm memory last as long, at least. */
@@ -55,9 +59,6 @@ const BATCH_NS = 50_000;
 const TURN_NS = 3_000_000;
 /** Accesses of one batch of `line`. */
 const LINE_ACCESSES = 4096;
-/** What a packet has besides its text, and no more. */
-const PACKET_BYTES = 64;
-
 /** What is to be measured, and how. */
 export interface CalibrationOptions {
   /** What seals and opens. */
@@ -114,48 +115,66 @@ export async function calibrate(options: CalibrationOptions): Promise<Calibratio
 
 /** The turns of all works on messages, those with cold memory first; each has slots of its own. */
 function turnsOf({ engine, lengths = LENGTHS }: CalibrationOptions, clockReadNs: number): Turn[] {
-  const regions = { cold: COLD_BYTES, warm: WARM_BYTES };
-  const roomBytes = Object.values(regions).flatMap((region) => lengths.map((bytes) => roomOf(region, bytes)));
-  const arena = new Arena(roomBytes.reduce((sum, bytes) => sum + bytes, 0));
-  return (["cold", "warm"] as const).flatMap((state) => {
-    return lengths.flatMap((bytes) => {
-      const works = worksOf(arena, bytes, slotsIn(regions[state], bytes), engine);
-      return works.map(([work, by, make]) => turnOf({ work, bytes, state, by }, arena, make, clockReadNs));
-    });
+  const states = [["cold", COLD_BYTES], ["warm", WARM_BYTES]] as const;
+  const planned = states.flatMap(([state, regionBytes]) => {
+    return lengths.flatMap((bytes) => plannedWorks(bytes, regionBytes, engine).map((plan) => ({ state, plan })));
+  });
+  const arena = new Arena(planned.reduce((sum, { plan }) => sum + plan.roomBytes, 0));
+  return planned.map(({ state, plan: { work, bytes, by, make } }) => {
+    return turnOf({ work, bytes, state, by }, arena, make, clockReadNs);
   });
 }
 
-/** Two regions for each copy, one for a sum, and one for each of four kinds of packets. */
-function roomOf(regionBytes: number, bytes: number): number {
-  return 9 * slotsIn(regionBytes, bytes) * strideOf(bytes + PACKET_BYTES);
+/** A work that is going to be measured, and the memory that it needs. */
+interface PlannedWork extends Pick<Measured, "work" | "bytes" | "by"> {
+  readonly roomBytes: number;
+  make(arena: Arena): SlottedWork;
 }
 
-const CIPHERS: readonly (readonly [reason: "aes-gcm" | "chacha20-poly1305", cipher: MeasuredCipher])[] = [
-  ["aes-gcm", "aes-gcm-256"],
-  ["chacha20-poly1305", "chacha20-poly1305"],
-];
-
-function worksOf(
-  arena: Arena,
-  bytes: number,
-  slots: number,
-  engine: CryptoEngine,
-): (readonly [work: Work, by: string, make: () => SlottedWork])[] {
-  const by = engine.name === "openssl" ? "OpenSSL" : engine.name;
+/** All works on messages of one length. */
+function plannedWorks(bytes: number, regionBytes: number, engine: CryptoEngine): PlannedWork[] {
+  const slots = slotsIn(regionBytes, bytes);
+  const regionOf = (work: Work, regions: number, make: (arena: Arena) => SlottedWork): PlannedWork => {
+    return { work, bytes, by: "JavaScript", roomBytes: regions * slots * strideOf(bytes), make };
+  };
   return [
-    ["copy", "JavaScript", () => new CopyWork(arena, bytes, slots)],
-    ["checksum", "JavaScript", () => new ChecksumWork(arena, bytes, slots)],
-    ["copy+checksum", "JavaScript", () => new FusedWork(arena, bytes, slots)],
-    ...CIPHERS.flatMap(([reason, cipher]) => [
-      [`seal ${reason}`, by, () => new SealWork(arena, bytes, slots, cipher, engine)] as const,
-      [`open ${reason}`, by, () => new OpenWork(arena, bytes, slots, cipher, engine)] as const,
-    ]),
+    regionOf("copy", 2, (arena) => new CopyWork(arena, bytes, slots)),
+    regionOf("checksum", 1, (arena) => new ChecksumWork(arena, bytes, slots)),
+    regionOf("copy+checksum", 2, (arena) => new FusedWork(arena, bytes, slots)),
+    ...bytes > LONGEST_TEXT_BYTES
+      ? []
+      : CIPHER_REASONS.flatMap((reason) => plannedCiphers(reason, bytes, slots, engine)),
   ];
 }
 
-function turnOf(what: Omit<Measured, "nsPerCall">, arena: Arena, make: () => SlottedWork, clockReadNs: number): Turn {
+/** Full packets are sealed and opened in one piece and in several, one right behind the other. */
+function plannedCiphers(reason: CipherReason, bytes: number, slots: number, engine: CryptoEngine): PlannedWork[] {
+  const by = engine.name === "openssl" ? "OpenSSL" : engine.name;
+  const name = CIPHERS[reason];
+  const planned = (work: Work, Work: typeof SealWork | typeof OpenWork, pieces: readonly number[]): PlannedWork => {
+    const textBytes = pieces.reduce((sum, each) => sum + each, 0);
+    const make = (arena: Arena): SlottedWork => new Work(arena, pieces, slots, name, engine);
+    return { work, bytes: textBytes, by, roomBytes: slots * packetStride(pieces), make };
+  };
+  if (bytes !== FULL_SEGMENT_BYTES) {
+    return [planned(`seal ${reason}`, SealWork, [bytes]), planned(`open ${reason}`, OpenWork, [bytes])];
+  }
+  return [
+    planned(`seal ${reason}`, SealWork, [FULL_TEXT_BYTES]),
+    planned(`seal ${reason} in pieces`, SealWork, PIECES.seal),
+    planned(`open ${reason}`, OpenWork, [FULL_TEXT_BYTES]),
+    planned(`open ${reason} in pieces`, OpenWork, PIECES.open),
+  ];
+}
+
+function turnOf(
+  what: Omit<Measured, "nsPerCall">,
+  arena: Arena,
+  make: (arena: Arena) => SlottedWork,
+  clockReadNs: number,
+): Turn {
   const from = arena.taken;
-  const slotted = make();
+  const slotted = make(arena);
   const to = arena.taken;
   const cold = (nowNs: () => number): number => {
     arena.visitPages(from, to);

@@ -16,6 +16,14 @@
  * Departure: where nothing touches bytes before they are sealed, as in preset `nocopy` on a gateway, `seal` is the first to
  * wait for memory, and takes longer than its price, as far as its range reaches: what a copy less saves is rather too much.
  *
+ * Who wants a profile to compare with `bench`, whose bytes lie in caches, has all of these priced as warm (`takenAs()`); the
+ * ranges then reach to cold. That is wrong after DMA.
+ *
+ * A request to a cipher in several pieces costs more (`calibrate_amounts.ts`). Its price is for each entry of the
+ * scatterlist, from the pieces that preset `nocopy` makes of a full packet. Departure: where text and ciphertext have a
+ * scatterlist each (`tx_dst=new-page`), or a bounce buffer makes one piece of them (`gcm_sg=single`), there are more entries
+ * than pieces, and all are charged.
+ *
  * A copy that sums in the same pass is two events, `copy` and `checksum` with a reason of its own (`fused`, `fused-user`,
  * `fused-read`). The copy is priced like any other, the checksum with what the fused pass takes longer, so that both
  * together cost what was measured.
@@ -25,7 +33,14 @@
  * @module
  */
 
-import type { LineLevel, MemoryState, Work } from "./calibration.ts";
+import {
+  CIPHER_REASONS,
+  type CipherReason,
+  type LinedWork,
+  type LineLevel,
+  type MemoryState,
+  type PiecesWork,
+} from "./calibration.ts";
 
 /** How one event is priced. */
 export interface Charge {
@@ -34,9 +49,13 @@ export interface Charge {
   /** Only with this reason; absent: with all. */
   readonly reason?: string;
   /** What was measured. */
-  readonly work: Work;
+  readonly work: LinedWork;
   /** What another event of the same bytes pays already: only the rest is charged. */
-  readonly besides?: Work;
+  readonly besides?: LinedWork;
+  /** The same on a request in pieces, by which its entries are priced. */
+  readonly pieces?: PiecesWork;
+  /** Its pieces may be like these as well: the range reaches that far. */
+  readonly alsoPieces?: PiecesWork;
   /** Where the bytes are taken to be. */
   readonly state: MemoryState;
   /** Where they may be as well: the range reaches that far. */
@@ -119,16 +138,16 @@ export const CHARGES: readonly Charge[] = [
     also: "warm",
     why: FUSED,
   },
-  ...cipher("aes-gcm"),
-  ...cipher("chacha20-poly1305"),
+  ...CIPHER_REASONS.flatMap(cipher),
 ];
 
-function cipher(reason: "aes-gcm" | "chacha20-poly1305"): Charge[] {
+function cipher(reason: CipherReason): Charge[] {
   return [
     {
       event: "seal",
       reason,
       work: `seal ${reason}`,
+      pieces: `seal ${reason} in pieces`,
       state: "warm",
       also: "cold",
       why: "behind a copy or a checksum of the same bytes; cold where nothing else touches them",
@@ -137,11 +156,19 @@ function cipher(reason: "aes-gcm" | "chacha20-poly1305"): Charge[] {
       event: "open",
       reason,
       work: `open ${reason}`,
+      pieces: `open ${reason} in pieces`,
+      alsoPieces: `seal ${reason} in pieces`,
       state: "cold",
       also: "warm",
       why: `${WRITTEN_BY_NIC}; warm behind a copy`,
     },
   ];
+}
+
+/** The charge if memory is taken as cold, wherever it is that, or as warm everywhere. */
+export function takenAs(memory: MemoryState, charge: Charge): Charge {
+  if (memory === charge.state || memory === "cold") return charge;
+  return { ...charge, state: "warm", also: "cold", why: `${charge.why}; taken as warm all the same (--memory warm)` };
 }
 
 /** How an event that costs one access to memory is priced: where the line comes from as a rule, at best and at worst. */

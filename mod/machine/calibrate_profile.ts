@@ -6,7 +6,7 @@
  * - What was measured (`calibrate_charges.ts`): a straight line through the least of the runs over the lengths
  *   (`fitted_work.ts`), one coefficient for each call and one for each byte. Low and high are both parts times one factor
  *   each, so that at every length three quarters of the runs lie between the two lines; where memory may be in the other
- *   state the range reaches as far as its lines.
+ *   state the range reaches as far as its lines. Entries of a cipher's request have a price besides (`calibrate_amounts.ts`).
  * - Accesses to memory that the base has in ns: the latencies of this machine.
  * - All that the base has in ns otherwise: work that was not measured, in the ratio of the two clocks. What the base has in
  *   cycles needs no coefficient: cycles become time by the clock of the profile.
@@ -26,8 +26,17 @@
  */
 
 import type { Coefficient, CostUnit, Profile } from "../cost/profile.ts";
-import { type Charge, CHARGES, LINE_CHARGES, type LineCharge } from "./calibrate_charges.ts";
-import type { Calibration, LineLevel, Measured, MemoryState } from "./calibration.ts";
+import { type Amount, entryAmount, less, lineAmount, reaching } from "./calibrate_amounts.ts";
+import { type Charge, CHARGES, LINE_CHARGES, type LineCharge, takenAs } from "./calibrate_charges.ts";
+import {
+  type Calibration,
+  type CipherEvent,
+  FULL_TEXT_BYTES,
+  type LineLevel,
+  type Measured,
+  type MemoryState,
+  PIECES,
+} from "./calibration.ts";
 import { type FittedWork, fittedWork, leastNs } from "./fitted_work.ts";
 import type { Line } from "./line_fit.ts";
 
@@ -41,14 +50,20 @@ const SOURCE = "tailbits calibrate";
 type Priced = Pick<Coefficient, "event" | "stage" | "reason" | "unit">;
 
 /**
- * The profile called `name` of the machine that was measured. `base` is a profile that comes with tailbits.
+ * The profile called `name` of the machine that was measured. `base` is a profile that comes with tailbits. `memory` is
+ * where bytes are taken to be that were not touched before: warm, they lie in caches.
  *
  * @throws {RangeError} if a work that prices an event was not measured, with two lengths at least, in each state.
  */
-export function calibratedProfile(name: string, calibration: Calibration, base: Profile): Profile {
+export function calibratedProfile(
+  name: string,
+  calibration: Calibration,
+  base: Profile,
+  memory: MemoryState = "cold",
+): Profile {
   const clockGhz = rounded(calibration.clock.ghz);
   const own = [
-    ...CHARGES.flatMap((charge) => chargeCoefficients(charge, calibration, base)),
+    ...CHARGES.flatMap((charge) => chargeCoefficients(takenAs(memory, charge), calibration, base)),
     ...LINE_CHARGES.filter((charge) => has(base, charge)).map((charge) => lineCoefficient(charge, calibration)),
   ];
   const rest = base.coefficients.filter((coefficient) => {
@@ -56,20 +71,24 @@ export function calibratedProfile(name: string, calibration: Calibration, base: 
   });
   return {
     name,
-    description: description(calibration, base),
+    description: description(calibration, base, memory),
     base: base.name,
     clock_ghz: clockGhz,
     coefficients: [...own, ...rest.map((coefficient) => scaledByClock(coefficient, base, clockGhz))],
   };
 }
 
-function description({ clock, measured }: Calibration, base: Profile): string {
+function description({ clock, measured }: Calibration, base: Profile, memory: MemoryState): string {
   const makers = (works: RegExp): string => {
     return [...new Set(measured.filter(({ work }) => works.test(work)).map(({ by }) => by))].join(" and ");
   };
+  const warm = memory === "cold"
+    ? ""
+    : "All bytes are taken to lie in caches (--memory warm), as those of tailbits bench do, which is wrong after DMA. ";
   return "A machine measured by tailbits calibrate, doing the work as tailbits does it: copies and checksums by " +
-    `${makers(/^(copy|checksum)/)}, ciphers by ${makers(/^(seal|open)/)}. Clock: ${clock.source}. What is not ` +
-    `measured, such as the work of the kernel on each packet, is that of profile ${base.name}`;
+    `${makers(/^(copy|checksum)/)}, ciphers (AES-GCM and ChaCha20-Poly1305) by ${makers(/^(seal|open)/)}. ${warm}` +
+    `Clock: ${clock.source}. What is not measured, such as other ciphers and the work of the kernel on each packet, is that ` +
+    `of profile ${base.name}`;
 }
 
 /** Whether two coefficients price the same in the same unit. */
@@ -82,13 +101,6 @@ function has(base: Profile, priced: Priced): boolean {
   return base.coefficients.some((coefficient) => isSame(coefficient, priced));
 }
 
-/** Value and range of one part of a line, in ns. */
-interface Amount {
-  readonly value: number;
-  readonly low: number;
-  readonly high: number;
-}
-
 const PARTS: readonly (readonly [per: "op" | "byte", part: (line: Line) => number])[] = [
   ["op", ({ nsPerCall }) => nsPerCall],
   ["byte", ({ nsPerByte }) => nsPerByte],
@@ -96,22 +108,59 @@ const PARTS: readonly (readonly [per: "op" | "byte", part: (line: Line) => numbe
 
 function chargeCoefficients(charge: Charge, calibration: Calibration, base: Profile): Coefficient[] {
   const { work, besides, state, also, why } = charge;
-  const fitted = fittedWork(calibration.measured, work, state);
-  const source = `${SOURCE}: ${work} by ${fitted.rows[0]!.by}`;
-  return PARTS.flatMap(([per, part]) => {
-    const likely = amountOf(charge, calibration, state, part);
-    const other = also === undefined ? likely : amountOf(charge, calibration, also, part);
-    const ns: Amount = {
-      value: likely.value,
-      low: Math.min(likely.low, other.low, likely.value),
-      high: Math.max(likely.high, other.high, likely.value),
+  const { measured } = calibration;
+  const fitted = fittedWork(measured, work, state);
+  const source = sourceOf(fitted.rows[0]!);
+  const lined = PARTS.flatMap(([per, part]) => {
+    const amountIn = (state: MemoryState): Amount => {
+      const paidNs = per === "op" ? paidByEntries(charge, calibration, state, base) : 0;
+      return less(lineAmount(charge, measured, state, part), paidNs);
     };
-    const less = besides === undefined ? "" : `, less that of ${besides}`;
+    const other = amountIn(also ?? state);
+    const paid = besides === undefined ? "" : `, less that of ${besides}`;
+    const entry = per === "op" && charge.pieces !== undefined ? ", less one entry, which has a price of its own" : "";
     const reach = also === undefined ? "" : `; the range reaches as far as ${also} memory, ${rounded(other.value)} ns`;
     const kernel = work.includes("checksum") ? "; the sum of a kernel is several times as fast" : "";
-    const note = `${said(fitted, state)}${less}; ${why}${reach}${kernel}`;
-    return inUnitOfBase(charge, per, ns, { source, note }, rounded(calibration.clock.ghz), base);
+    const note = `${said(fitted, state)}${paid}${entry}; ${why}${reach}${kernel}`;
+    return inUnitOfBase(charge, per, reaching(amountIn(state), other), { source, note }, calibration, base);
   });
+  return charge.pieces === undefined ? lined : [...lined, ...entryCoefficients(charge, calibration, base)];
+}
+
+function sourceOf({ work, by }: Measured): string {
+  return `${SOURCE}: ${work} by ${by}`;
+}
+
+/** The price of one entry of a request that may be in pieces, beside that of all requests. */
+function entryCoefficients(charge: Charge, calibration: Calibration, base: Profile): Coefficient[] {
+  const { event, work, state, also = state, pieces, alsoPieces = pieces } = charge;
+  if (pieces === undefined || alsoPieces === undefined) return [];
+  const { measured } = calibration;
+  const amounts = [[pieces, state], [pieces, also], [alsoPieces, state], [alsoPieces, also]] as const;
+  const ranged = amounts.map(([each, where]) => entryAmount(each, measured, where)).reduce(reaching);
+  const row = measured.find((each) => each.work === pieces && each.state === state)!;
+  const bytes = PIECES[event as CipherEvent];
+  const reach = alsoPieces === pieces ? "" : `; the range reaches as far as ${alsoPieces}, which cuts the text`;
+  const cause = row.by === "OpenSSL"
+    ? "mostly the call of the runtime for each piece, and pieces too short for the fast loops of OpenSSL"
+    : "pieces are gathered into one, and put back";
+  const note = `${state}: what a text of ${FULL_TEXT_BYTES} bytes takes longer in ${bytes.length} pieces ` +
+    `(${bytes.join(" + ")}) than in one, for each entry behind the first, less the cache line of any: ${cause}${reach}`;
+  const words = { source: `${sourceOf(row)} less ${work}`, note };
+  return inUnitOfBase(charge, "count", less(ranged, lineOfEntry(charge, calibration, base)), words, calibration, base);
+}
+
+/** What the prices of entries make of a request of one. */
+function paidByEntries(charge: Charge, calibration: Calibration, state: MemoryState, base: Profile): number {
+  if (charge.pieces === undefined) return 0;
+  const { value } = entryAmount(charge.pieces, calibration.measured, state);
+  return Math.max(value, lineOfEntry(charge, calibration, base));
+}
+
+/** What an entry of any request costs, if the base has a price of it. */
+function lineOfEntry({ event }: Charge, { measured }: Calibration, base: Profile): number {
+  const charge = LINE_CHARGES.find((each) => each.event === event && each.reason === undefined);
+  return charge === undefined || !has(base, charge) ? 0 : lineNs(measured, charge.value);
 }
 
 /** How the line was found. */
@@ -122,30 +171,18 @@ function said({ rows, residual }: FittedWork, state: MemoryState): string {
     `which lie within ${(100 * residual).toFixed(1)} % of it`;
 }
 
-function amountOf(
-  { work, besides }: Charge,
-  { measured }: Calibration,
-  state: MemoryState,
-  part: (line: Line) => number,
-): Amount {
-  const { line, low, high } = fittedWork(measured, work, state);
-  const paid = besides === undefined ? 0 : part(fittedWork(measured, besides, state).line);
-  const less = (ns: number): number => Math.max(0, ns - paid);
-  return { value: less(part(line)), low: less(part(line) * low), high: less(part(line) * high) };
-}
-
 /** The coefficient in the unit that the base has it in, and one of 0 in place of what it has in the other unit. */
 function inUnitOfBase(
   { event, reason }: Charge,
-  per: "op" | "byte",
+  per: "op" | "byte" | "count",
   ns: Amount,
   words: Pick<Coefficient, "source" | "note">,
-  clockGhz: number,
+  { clock }: Calibration,
   base: Profile,
 ): Coefficient[] {
   const priced = (unit: CostUnit): Priced => ({ event, ...reason === undefined ? {} : { reason }, unit });
   const [inCycles, inNs] = [priced(`cycles/${per}`), priced(`ns/${per}`)];
-  const factor = has(base, inCycles) ? clockGhz : 1;
+  const factor = has(base, inCycles) ? rounded(clock.ghz) : 1;
   const numbers = {
     value: rounded(ns.value * factor),
     low: rounded(ns.low * factor),

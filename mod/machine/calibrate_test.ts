@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { ENGINES } from "../crypto/engines.ts";
 import { calibrate, LENGTHS } from "./calibrate.ts";
 import { clockGhzNow } from "./calibrate_clock.ts";
-import { WORKS } from "./calibration.ts";
+import { CIPHER_REASONS } from "./calibration.ts";
 
 /** A clock that goes on by a millisecond whenever somebody looks, so that turns have few batches. */
 function tickingClock(): () => number {
@@ -19,10 +19,15 @@ Deno.test("calibrate() measures every work for every length, cold and warm, in a
     return Promise.resolve();
   };
   const { clockGhz, measured } = await calibrate({ ...OPTIONS, nowNs: tickingClock(), runs: 2, progress });
-  const works = WORKS.filter((work) => work !== "line");
-  const wanted = ["cold", "warm"].flatMap((state) => {
-    return OPTIONS.lengths.flatMap((bytes) => works.map((work) => `${work} ${bytes} ${state}`));
-  });
+  const wanted = ["cold", "warm"].flatMap((state) => [
+    ...["copy", "checksum", "copy+checksum"].map((work) => `${work} 256 ${state}`),
+    ...CIPHER_REASONS.flatMap((reason) => [`seal ${reason}`, `open ${reason}`]).map((work) => `${work} 256 ${state}`),
+    ...["copy", "checksum", "copy+checksum"].map((work) => `${work} 1460 ${state}`),
+    // A full text is longer than a full segment, and is there in pieces as well.
+    ...CIPHER_REASONS.flatMap((reason) => {
+      return [`seal ${reason}`, `seal ${reason} in pieces`, `open ${reason}`, `open ${reason} in pieces`];
+    }).map((work) => `${work} 1504 ${state}`),
+  ]);
   const rows = measured.filter(({ work }) => work !== "line");
   assertEquals(rows.map(({ work, bytes, state }) => `${work} ${bytes} ${state}`), wanted);
   assertEquals(measured.filter(({ work }) => work === "line").map(({ state }) => state), ["warm", "warm", "cold"]);
@@ -32,6 +37,14 @@ Deno.test("calibrate() measures every work for every length, cold and warm, in a
   assertEquals(told, ["0 of 2", "0 of 2", "1 of 2"]);
   const makers = new Map(measured.map(({ work, by }) => [work, by]));
   assertEquals([makers.get("copy"), makers.get("open aes-gcm")], ["JavaScript", "noble"]);
+});
+
+Deno.test("calibrate() gives ciphers no text that no frame can carry", async () => {
+  const { measured } = await calibrate({ ...OPTIONS, lengths: [9000, 9001], nowNs: tickingClock(), runs: 1 });
+  const worksAt = (length: number): number => {
+    return measured.filter(({ bytes, state, work }) => bytes === length && state === "cold" && work !== "line").length;
+  };
+  assertEquals([worksAt(9000), worksAt(9001)], [3 + 2 * CIPHER_REASONS.length, 3]);
 });
 
 Deno.test("calibrate() says the same whenever the clock says the same", async () => {

@@ -1,6 +1,6 @@
 /**
  * The work that a calibration times: each of the primitives (`primitives.ts`) on messages of one length, which lie in slots
- * of an arena.
+ * of an arena. Ciphers are in a file of their own (`calibrate_ciphers.ts`).
  *
  * Slots are taken up in an order that no prefetcher follows, as packets lie in pages here and there. Each kind of work has a
  * loop of its own, so that its call is as cheap as it can be; that call and the loop are part of what is measured.
@@ -15,11 +15,8 @@
  * @module
  */
 
-import type { CryptoEngine } from "../crypto/aead.ts";
-import { ESP_HEADER_BYTES } from "../esp/arithmetic.ts";
-import { type SecurityAssociation, testSecurityAssociation } from "../esp/sa.ts";
 import { LINE_BYTES } from "./calibrate_lines.ts";
-import { CipherRequest, copyAndSumBytes, copyBytes, type PieceCipher, pieceCipher, sumBytes } from "./primitives.ts";
+import { copyAndSumBytes, copyBytes, sumBytes } from "./primitives.ts";
 
 /** No slot is closer to the next: small packets do not share lines, nor pairs of lines. */
 const LEAST_STRIDE_BYTES = 256;
@@ -87,23 +84,23 @@ export interface SlottedWork {
   pass(first: number, count: number): void;
 }
 
-/** The offset of the `i`th slot in the order in which they are taken up. */
-function slotAt(at: number, i: number, slots: number, stride: number): number {
+/** The offset of the `i`th slot of `slots` in the order in which they are taken up. */
+export function slotAt(at: number, i: number, slots: number, stride: number): number {
   return at + (Math.imul(i, SLOT_STEP) & (slots - 1)) * stride;
 }
 
 /** Copies from one half of its memory to the other. */
 export class CopyWork implements SlottedWork {
   readonly isOnceOnly = false;
-  readonly #u8: Uint8Array;
-  readonly #from: number;
-  readonly #to: number;
+  protected readonly u8: Uint8Array;
+  protected readonly from: number;
+  protected readonly to: number;
 
   /** Copies of `bytes` bytes. */
   constructor(arena: Arena, readonly bytes: number, readonly slots: number) {
-    this.#u8 = arena.u8;
-    this.#from = arena.take(slots * strideOf(bytes));
-    this.#to = arena.take(slots * strideOf(bytes));
+    this.u8 = arena.u8;
+    this.from = arena.take(slots * strideOf(bytes));
+    this.to = arena.take(slots * strideOf(bytes));
   }
 
   prepare(): void {}
@@ -111,8 +108,8 @@ export class CopyWork implements SlottedWork {
   pass(first: number, count: number): void {
     const stride = strideOf(this.bytes);
     for (let i = first; i < first + count; i++) {
-      const from = slotAt(this.#from, i, this.slots, stride);
-      copyBytes(this.#u8, from, from - this.#from + this.#to, this.bytes);
+      const from = slotAt(this.from, i, this.slots, stride);
+      copyBytes(this.u8, from, from - this.from + this.to, this.bytes);
     }
   }
 }
@@ -142,114 +139,15 @@ export class ChecksumWork implements SlottedWork {
 }
 
 /** Copies from one half of its memory to the other, and sums. */
-export class FusedWork implements SlottedWork {
-  readonly isOnceOnly = false;
+export class FusedWork extends CopyWork {
   /** All sums, so that none can be left out. */
   sum = 0;
-  readonly #u8: Uint8Array;
-  readonly #from: number;
-  readonly #to: number;
 
-  /** Copies and sums of `bytes` bytes. */
-  constructor(arena: Arena, readonly bytes: number, readonly slots: number) {
-    this.#u8 = arena.u8;
-    this.#from = arena.take(slots * strideOf(bytes));
-    this.#to = arena.take(slots * strideOf(bytes));
-  }
-
-  prepare(): void {}
-
-  pass(first: number, count: number): void {
+  override pass(first: number, count: number): void {
     const stride = strideOf(this.bytes);
     for (let i = first; i < first + count; i++) {
-      const from = slotAt(this.#from, i, this.slots, stride);
-      this.sum ^= copyAndSumBytes(this.#u8, from, from - this.#from + this.#to, this.bytes);
+      const from = slotAt(this.from, i, this.slots, stride);
+      this.sum ^= copyAndSumBytes(this.u8, from, from - this.from + this.to, this.bytes);
     }
-  }
-}
-
-/** Ciphers that are measured. */
-export type MeasuredCipher = "aes-gcm-256" | "chacha20-poly1305";
-
-/** ESP packets of one length, each in one piece. */
-class Packets {
-  readonly cipher: PieceCipher;
-  /** In the order in which they are taken up. */
-  readonly requests: readonly CipherRequest[];
-  readonly #u8: Uint8Array<ArrayBuffer>;
-  readonly #sa: SecurityAssociation;
-  readonly #ats: readonly number[];
-  readonly #bytes: number;
-
-  constructor(arena: Arena, bytes: number, slots: number, name: MeasuredCipher, engine: CryptoEngine) {
-    const sa = testSecurityAssociation({ seed: 1, cipher: name });
-    const headerBytes = ESP_HEADER_BYTES + sa.ivBytes;
-    const stride = strideOf(headerBytes + bytes + sa.icvBytes);
-    const at = arena.take(slots * stride);
-    this.#u8 = arena.u8;
-    this.#sa = sa;
-    this.#bytes = bytes;
-    this.cipher = pieceCipher(sa, engine);
-    this.#ats = Array.from({ length: slots }, (_, i) => slotAt(at, i, slots, stride));
-    this.requests = this.#ats.map((espAt) => {
-      const textAt = espAt + headerBytes;
-      return new CipherRequest(
-        arena.u8,
-        espAt,
-        [{ at: textAt, bytes }],
-        [{ at: textAt + bytes, bytes: sa.icvBytes }],
-        0,
-      );
-    });
-  }
-
-  /** Makes every packet the same, sealed under the same number: no harm is done, since nothing of it is sent. */
-  sealAll(): void {
-    const [first, ...others] = this.#ats;
-    const packetBytes = ESP_HEADER_BYTES + this.#sa.ivBytes + this.#bytes + this.#sa.icvBytes;
-    this.#u8.fill(0x5a, first!, first! + packetBytes);
-    this.cipher.seal(this.requests[0]!);
-    for (const at of others) this.#u8.copyWithin(at, first!, first! + packetBytes);
-  }
-}
-
-/** Seals packets, again and again: what was sealed is as good a text as any. */
-export class SealWork implements SlottedWork {
-  readonly isOnceOnly = false;
-  readonly #packets: Packets;
-
-  /** Seals texts of `bytes` bytes. */
-  constructor(arena: Arena, bytes: number, readonly slots: number, name: MeasuredCipher, engine: CryptoEngine) {
-    this.#packets = new Packets(arena, bytes, slots, name, engine);
-  }
-
-  prepare(): void {}
-
-  pass(first: number, count: number): void {
-    const { cipher, requests } = this.#packets;
-    for (let i = first; i < first + count; i++) cipher.seal(requests[i]!);
-  }
-}
-
-/** Opens packets, each once. */
-export class OpenWork implements SlottedWork {
-  readonly isOnceOnly = true;
-  readonly #packets: Packets;
-
-  /** Opens texts of `bytes` bytes. */
-  constructor(arena: Arena, bytes: number, readonly slots: number, name: MeasuredCipher, engine: CryptoEngine) {
-    this.#packets = new Packets(arena, bytes, slots, name, engine);
-  }
-
-  prepare(): void {
-    this.#packets.sealAll();
-  }
-
-  /** Throws Error if a packet was not sealed since it was opened. */
-  pass(first: number, count: number): void {
-    const { cipher, requests } = this.#packets;
-    let opened = 0;
-    for (let i = first; i < first + count; i++) if (cipher.open(requests[i]!)) opened += 1;
-    if (opened !== count) throw new Error(`Cannot measure: ${count - opened} of ${count} packets could not be opened`);
   }
 }

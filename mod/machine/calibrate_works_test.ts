@@ -1,6 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { ENGINES } from "../crypto/engines.ts";
-import { Arena, ChecksumWork, CopyWork, FusedWork, OpenWork, SealWork, slotsIn, strideOf } from "./calibrate_works.ts";
+import { Arena, ChecksumWork, CopyWork, FusedWork, slotsIn, strideOf } from "./calibrate_works.ts";
 
 const LENGTHS = [64, 256, 1460, 65536];
 
@@ -42,24 +41,6 @@ Deno.test("passes over parts of the slots do as much as one over all", () => {
   assertEquals(sums[0], sums[1]);
   assertEquals(arenas[0]!.u8, arenas[1]!.u8);
 });
-
-for (const cipher of ["aes-gcm-256", "chacha20-poly1305"] as const) {
-  Deno.test(`SealWork and OpenWork undo each other (${cipher}); a packet opens once`, () => {
-    const arena = new Arena(64 << 10);
-    const work = new OpenWork(arena, 200, 8, cipher, ENGINES.noble);
-    assertThrows(() => work.pass(0, 8), Error, "8 of 8 packets could not be opened");
-    work.prepare();
-    work.pass(0, 4);
-    work.pass(4, 4);
-    assertThrows(() => work.pass(0, 8), Error, "8 of 8 packets could not be opened");
-    work.prepare();
-    work.pass(0, 8);
-    const seal = new SealWork(arena, 200, 8, cipher, ENGINES.noble);
-    const sealed = arena.u8.slice();
-    seal.pass(0, 8);
-    assertEquals(arena.u8.some((byte, at) => byte !== sealed[at]), true);
-  });
-}
 
 Deno.test("Arena refuses more than it has", () => {
   const arena = new Arena(100);

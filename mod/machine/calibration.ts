@@ -2,28 +2,68 @@
  * What a calibration measures: pieces of work, for messages of several lengths, with memory cold and warm.
  *
  * Cold means that neither source nor target has been touched for longer than a last-level cache remembers; warm that the
- * same bytes are worked on again and again. A `line` is no work but one access to memory that the next one waits for: of
- * it `bytes` is how much memory the accesses are spread over, and thereby the cache that answers.
+ * same bytes, which fit into the second cache level, are worked on again and again. A `line` is no work but one access to
+ * memory that the next one waits for: of it `bytes` is how much memory the accesses are spread over, and thereby the cache
+ * that answers.
+ *
+ * A cipher has its request in one piece, and, of one length, in as many as preset `nocopy` leaves it in (`in pieces`).
  *
  * Example: `{ work: "copy", bytes: 1460, state: "cold", by: "JavaScript", nsPerCall: [102, 99, 101] }` is three runs.
  *
  * @module
  */
 
-/** Pieces of work, as the table of a calibration names them. */
-export const WORKS = [
+/** Ciphers that are measured, by the reason of their events. */
+export const CIPHER_REASONS = ["aes-gcm", "aes-gcm-128", "chacha20-poly1305"] as const;
+
+/** Reason of an event of a cipher that is measured. */
+export type CipherReason = typeof CIPHER_REASONS[number];
+
+/** What a cipher does. */
+export type CipherEvent = "seal" | "open";
+
+/** Work on messages of one length or another, of which a line is made. */
+export type LinedWork = "copy" | "checksum" | "copy+checksum" | `${CipherEvent} ${CipherReason}`;
+
+/** Work on a request in several pieces, of one length. */
+export type PiecesWork = `${CipherEvent} ${CipherReason} in pieces`;
+
+/** A piece of work by name. */
+export type Work = LinedWork | PiecesWork | "line";
+
+/** All of the first kind, as the table of a calibration names them. */
+export const LINED_WORKS: readonly LinedWork[] = [
   "copy",
   "checksum",
   "copy+checksum",
-  "seal aes-gcm",
-  "open aes-gcm",
-  "seal chacha20-poly1305",
-  "open chacha20-poly1305",
-  "line",
-] as const;
+  ...CIPHER_REASONS.flatMap((reason) => [`seal ${reason}`, `open ${reason}`] as const),
+];
 
-/** A piece of work by name. */
-export type Work = typeof WORKS[number];
+/** All of the second kind. */
+export const PIECES_WORKS: readonly PiecesWork[] = CIPHER_REASONS.flatMap((reason) => {
+  return [`seal ${reason} in pieces`, `open ${reason} in pieces`] as const;
+});
+
+/** Whether the work is measured with several lengths, so that a line can be made of it. */
+export function isLined(work: Work): work is LinedWork {
+  return (LINED_WORKS as readonly Work[]).includes(work);
+}
+
+/** Payload of a TCP segment of full length, as it is copied and summed. */
+export const FULL_SEGMENT_BYTES = 1460;
+/** Text of an ESP packet of full length: a packet of 1500 bytes in a tunnel, and the trailer. Whole words of 4 bytes. */
+export const FULL_TEXT_BYTES = 1504;
+
+/**
+ * How much of the text of a full packet is in each piece under preset `nocopy`. The first piece begins with the ESP header, the
+ * last ends with the ICV; each is one entry of a scatterlist.
+ */
+export const PIECES: Readonly<Record<CipherEvent, readonly number[]>> = {
+  /** Headers of the packet, its payload where the NIC wrote it, and the trailer. */
+  seal: [52, 1448, 4],
+  /** The driver has pulled the ESP header from all the rest. */
+  open: [0, 1504],
+};
 
 /** Where the bytes are when the work begins. */
 export type MemoryState = "cold" | "warm";

@@ -6,7 +6,7 @@
  * of the line reaches from the least that lies lowest beside it up to the longest of three quarters of the runs, wherever
  * that lies highest: so it says how far the runs agreed, and how straight the line is.
  *
- * A length counts once, but that of a full TCP segment as much as all others together: nearly all packets of a bulk transfer
+ * A length counts once, but that of a full packet as much as all others together: nearly all packets of a bulk transfer
  * have it, and ciphers are slower with it than with their neighbours: it is no multiple of what they take up at a time.
  *
  * ```ts
@@ -17,14 +17,20 @@
  * @module
  */
 
-import type { Measured, MemoryState, Work } from "./calibration.ts";
+import {
+  FULL_SEGMENT_BYTES,
+  FULL_TEXT_BYTES,
+  isLined,
+  type LinedWork,
+  type Measured,
+  type MemoryState,
+} from "./calibration.ts";
 import { fitLine, type Line, onLine, worstResidual } from "./line_fit.ts";
 import { quantileOf } from "./statistics.ts";
 
-/** Payload of a TCP segment of full length. */
-const FULL_SEGMENT_BYTES = 1460;
-/** What it counts as. */
-const FULL_SEGMENT_WEIGHT = 6;
+/** Lengths of full packets, and what they count as. */
+const FULL_LENGTHS = [FULL_SEGMENT_BYTES, FULL_TEXT_BYTES];
+const FULL_WEIGHT = 6;
 
 /** The line of a work in one state. */
 export interface FittedWork {
@@ -50,11 +56,11 @@ export function leastNs({ nsPerCall }: Measured): number {
  *
  * @throws {RangeError} if it was not measured with two lengths at least.
  */
-export function fittedWork(measured: readonly Measured[], work: Work, state: MemoryState): FittedWork {
+export function fittedWork(measured: readonly Measured[], work: LinedWork, state: MemoryState): FittedWork {
   const rows = measured.filter((row) => row.work === work && row.state === state);
   const points = rows.map((row) => {
     const { bytes } = row;
-    return { bytes, ns: leastNs(row), weight: bytes === FULL_SEGMENT_BYTES ? FULL_SEGMENT_WEIGHT : 1 };
+    return { bytes, ns: leastNs(row), weight: FULL_LENGTHS.includes(bytes) ? FULL_WEIGHT : 1 };
   });
   const line = fitLine(points);
   const lows = points.map(({ bytes, ns }) => ns / onLine(line, bytes));
@@ -68,9 +74,10 @@ export function fittedWork(measured: readonly Measured[], work: Work, state: Mem
   };
 }
 
-/** In how far the line is longer than the least of that row, as a share of it; undefined of a `line`. */
+/** In how far the line is longer than the least of that row, as a share of it; undefined of a work without a line. */
 export function lineErrorOf(row: Measured, measured: readonly Measured[]): number | undefined {
-  if (row.work === "line") return undefined;
+  const { work, state } = row;
+  if (!isLined(work)) return undefined;
   const ns = leastNs(row);
-  return (onLine(fittedWork(measured, row.work, row.state).line, row.bytes) - ns) / ns;
+  return (onLine(fittedWork(measured, work, state).line, row.bytes) - ns) / ns;
 }

@@ -27,12 +27,20 @@ Deno.test("fittedWork() keeps every least time inside its range, however crooked
   }
 });
 
-Deno.test("fittedWork() lies nearer to a full segment than if that were any length", () => {
+Deno.test("fittedWork() lies nearer to a full packet than if that were any length", () => {
   const error = (bytes: number): number => {
     const measured = [row(64, [600]), row(1000, [850]), row(bytes, [1200]), row(65536, [18000])];
     return Math.abs(lineErrorOf(measured[2]!, measured)!);
   };
   assertEquals(error(1460) < 0.7 * error(1459), true);
+  assertEquals(error(1504) < 0.7 * error(1503), true);
+});
+
+Deno.test("lineErrorOf() is undefined of works that no line is made of", () => {
+  const measured = [row(64, [30]), row(1460, [60])];
+  const others = [{ ...measured[0]!, work: "seal aes-gcm in pieces" }, { ...measured[0]!, work: "line" }] as const;
+  for (const other of others) assertEquals(lineErrorOf(other, [...measured, other]), undefined);
+  assertEquals(lineErrorOf(measured[0]!, measured)! < 1e-9, true);
 });
 
 Deno.test("fittedWork() refuses what was not measured", () => {

@@ -77,16 +77,19 @@ export class PieceViews {
   }
 }
 
-/** One request to a cipher: made once, before the clock runs, so that nothing need be allocated while it does. */
+/**
+ * One request to a cipher: made once, before the clock runs, so that nothing need be allocated while it does. Its fields change
+ * only where one object stands for many requests (`request_table.ts`).
+ */
 export class CipherRequest {
   /** The text, piece by piece, as views of the arena. */
-  readonly texts: readonly Uint8Array<ArrayBuffer>[];
-  /** Where the ICV is, piece by piece: mostly one. */
-  readonly icvs: readonly Uint8Array<ArrayBuffer>[];
+  texts: readonly Uint8Array<ArrayBuffer>[];
+  /** Where the ICV is, piece by piece: mostly one. No views: nothing but this program touches its few bytes. */
+  icvs: readonly Piece[];
   /** Text and ICV in one, where they are one piece; else null. */
-  readonly whole: Uint8Array<ArrayBuffer> | null;
+  whole: Uint8Array<ArrayBuffer> | null;
   /** Bytes of text. */
-  readonly textBytes: number;
+  textBytes: number;
 
   /**
    * The ESP header, SPI to IV, lies in one piece at `espAt` of `u8`; `text` and `icv` follow it, in pieces that may lie
@@ -94,15 +97,15 @@ export class CipherRequest {
    */
   constructor(
     readonly u8: Uint8Array<ArrayBuffer>,
-    readonly espAt: number,
+    public espAt: number,
     text: readonly Piece[],
     icv: readonly Piece[],
-    readonly high: number,
+    public high: number,
     views: PieceViews = new PieceViews(u8),
   ) {
     const viewOf = (piece: Piece): Uint8Array<ArrayBuffer> => views.of(piece);
     this.texts = text.map(viewOf);
-    this.icvs = icv.map(viewOf);
+    this.icvs = icv;
     this.textBytes = text.reduce((sum, { bytes }) => sum + bytes, 0);
     this.whole = isOnePiece([...text, ...icv]) ? viewOf(spanOf([...text, ...icv])) : null;
   }
@@ -112,7 +115,7 @@ export class CipherRequest {
     const piecesOf = (pieces: readonly Uint8Array[]): Piece[] => {
       return pieces.map(({ byteOffset, length }) => ({ at: byteOffset - this.u8.byteOffset, bytes: length }));
     };
-    return new CipherRequest(views.u8, this.espAt, piecesOf(this.texts), piecesOf(this.icvs), this.high, views);
+    return new CipherRequest(views.u8, this.espAt, piecesOf(this.texts), this.icvs, this.high, views);
   }
 }
 
@@ -169,14 +172,16 @@ class StreamingCipher implements PieceCipher {
     if (!encryption.finish()) throw new Error("Cannot encrypt with OpenSSL: EVP_CipherFinal_ex failed");
     encryption.getTag(this.#tag);
     let done = 0;
-    for (const icv of request.icvs) for (let i = 0; i < icv.length; i++) icv[i] = this.#tag[done++]!;
+    const { u8, icvs } = request;
+    for (const { at, bytes } of icvs) for (let i = 0; i < bytes; i++) u8[at + i] = this.#tag[done++]!;
   }
 
   open(request: CipherRequest): boolean {
     const { decryption } = this;
     this.#text(decryption, request);
     let done = 0;
-    for (const icv of request.icvs) for (let i = 0; i < icv.length; i++) this.#tag[done++] = icv[i]!;
+    const { u8, icvs } = request;
+    for (const { at, bytes } of icvs) for (let i = 0; i < bytes; i++) this.#tag[done++] = u8[at + i]!;
     decryption.setTag(this.#tag);
     return decryption.finish();
   }
@@ -227,24 +232,20 @@ function isWithoutWork(sa: SecurityAssociation): boolean {
   return sa.suite.algorithm === "null";
 }
 
-function gather({ texts, icvs }: CipherRequest, into: Uint8Array): void {
+function gather({ u8, texts, icvs }: CipherRequest, into: Uint8Array): void {
   let at = 0;
   for (const piece of texts) {
     into.set(piece, at);
     at += piece.length;
   }
-  for (const piece of icvs) {
-    into.set(piece, at);
-    at += piece.length;
-  }
+  for (const piece of icvs) for (let i = 0; i < piece.bytes; i++) into[at++] = u8[piece.at + i]!;
 }
 
-function scatter({ texts, icvs }: CipherRequest, from: Uint8Array): void {
+function scatter({ u8, texts, icvs }: CipherRequest, from: Uint8Array): void {
   let at = 0;
-  for (const pieces of [texts, icvs]) {
-    for (const piece of pieces) {
-      piece.set(from.subarray(at, at + piece.length));
-      at += piece.length;
-    }
+  for (const piece of texts) {
+    piece.set(from.subarray(at, at + piece.length));
+    at += piece.length;
   }
+  for (const piece of icvs) for (let i = 0; i < piece.bytes; i++) u8[piece.at + i] = from[at++]!;
 }

@@ -69,14 +69,14 @@ export class WorkRecorder implements WorkWatch {
   /** The arena that spoke last: rows of the ledger are about it. */
   #speaking: ArenaRecorder | null = null;
 
-  /** Stops when the program takes more than about `mostBytes`. */
-  constructor(readonly mostBytes: number) {}
+  /** Stops when the program takes more than about `mostBytes`. `bytePrice` prices the rows; absent: as the run does. */
+  constructor(readonly mostBytes: number, readonly bytePrice?: Price) {}
 
   priced(price: Price): Price {
+    const bytePrice = this.bytePrice ?? price;
     return (event, stage, reason, bytes, count) => {
-      const costPs = price(event, stage, reason, bytes, count);
-      if (!this.isFull) this.#take(event, stage, reason, bytes, costPs);
-      return costPs;
+      if (!this.isFull) this.#take(event, stage, reason, bytes, bytePrice(event, stage, reason, bytes, count));
+      return price(event, stage, reason, bytes, count);
     };
   }
 

@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { PRESETS } from "../config/presets.ts";
 import { ENGINES } from "../crypto/engines.ts";
-import { STAGE_NAMES } from "../ledger/schema.ts";
+import { EVENT, REASON, STAGE, STAGE_NAMES } from "../ledger/schema.ts";
 import { bulk, captureOf, inputOf, runOf } from "../replay/testing.ts";
 import { ByteProgram, DIGEST_START, digestOf, OP, REST, type WorkKind } from "./byte_program.ts";
 import { CipherRequest, pieceCipher } from "./primitives.ts";
@@ -106,7 +106,7 @@ function without({ parts }: ByteProgram, index: number): ByteProgram {
   const moved = (pieces: readonly Uint8Array[]) => pieces.map((view) => ({ at: view.byteOffset, bytes: view.length }));
   const requests = parts.requests.map((one) => {
     const { espAt, texts, icvs, high } = one.request;
-    return { ...one, request: new CipherRequest(arena, espAt, moved(texts), moved(icvs), high) };
+    return { ...one, request: new CipherRequest(arena, espAt, moved(texts), icvs, high) };
   });
   return new ByteProgram({ ...parts, ops, bytes, arena, requests });
 }
@@ -151,6 +151,13 @@ Deno.test("WorkRecorder puts each operation into the row of its stage and kind",
     ["esp-output", "copy", 8, 4 * (118 + 1460)],
     ["esp-output", "seal", 4, 4 * 1504],
   ]);
+});
+
+Deno.test("WorkRecorder.priced() charges the run its own price, and rows that of bytes", () => {
+  const recorder = new WorkRecorder(1 << 20, () => 5);
+  const price = recorder.priced((_event, _stage, _reason, bytes) => bytes);
+  assertEquals(price(EVENT.seal, STAGE["esp-output"], REASON.aesGcm, 1504, 1), 1504);
+  assertEquals(recorder.finish(1, 1514).parts.rows.map(({ kind, costPs }) => [kind, costPs]), [["seal", 5]]);
 });
 
 Deno.test("WorkRecorder stops where its memory ends, and says so", async () => {

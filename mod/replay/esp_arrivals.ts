@@ -30,6 +30,7 @@ import { FrameFacts } from "../wire/frame_facts.ts";
 import { isLinkTypeFollowed } from "../wire/link_layer.ts";
 import * as ip from "../wire/ip.ts";
 import * as ipv4 from "../wire/ipv4.ts";
+import { Scratch } from "../wire/scratch.ts";
 import { SuperPackets } from "../wire/super_packets.ts";
 import * as tcp from "../wire/tcp.ts";
 import { CapturedEsp, openerOf, openersOf } from "./captured_esp.ts";
@@ -71,7 +72,6 @@ export interface EspArrivalOptions {
   readonly captureName: string;
 }
 
-const SCRATCH_BYTES = 1 << 17;
 const LAST_SEQUENCE = 0xffffffff;
 
 /** Turns packets into arrivals, one after the other. */
@@ -89,7 +89,7 @@ export class EspArrivals {
   readonly #capturedEsp: CapturedEsp | null;
   readonly #isEsp: EspTest;
   readonly #builder = new FrameBuilder();
-  readonly #scratch = new Uint8Array(SCRATCH_BYTES);
+  readonly #scratch = new Scratch();
   /** Frames to come; the packet itself arrives together with the first. */
   readonly #frames: RxFrame[] = [];
   #next = 0;

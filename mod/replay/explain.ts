@@ -139,6 +139,8 @@ function chaptersOf(moments: readonly Moment[]): Chapter[] {
     }
     let draft = drafts.at(-1);
     if (draft === undefined || startsChapter(draft, row)) {
+      // What came over the link is bytes: the buffer of the other host is not the one that the driver fills.
+      if (row.stage === "driver-rx" && row.event === "alloc") shape = undefined;
       draft = { stage: row.stage, skb: row.skb, tNs: row.tNs, costPs: 0, before: shape, steps: [], skbs: new Set() };
       drafts.push(draft);
     }

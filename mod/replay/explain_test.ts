@@ -138,6 +138,15 @@ Deno.test("explain() sees the same buffer at the end of a stage and at the start
   assertEquals([shape.headroom, shape.linear, shape.frags], [28, 1570, []]);
 });
 
+Deno.test("explain() begins on the second host with the buffer that its driver has got, not with that of the first", async () => {
+  const request = requestOf(captureOf(FRAMES.slice(0, 40)), "baseline", ["path=host-to-host", "mode=none"]);
+  const { chapters } = await explain(request, 4);
+  const arrivals = chapters.filter(({ stage, steps }) => {
+    return stage === "driver-rx" && steps.some((step) => "row" in step && step.row.event === "alloc");
+  });
+  assertEquals(arrivals.map(({ before }) => [before?.headroom, before?.linear, before?.packets]), [[64, 0, 1]]);
+});
+
 Deno.test("explain() refuses a packet that the capture does not have, and says how many there are", async () => {
   const message = "Cannot explain packet 4: the capture has 3";
   const request = requestOf(captureOf(bulk(3)), "nocopy");

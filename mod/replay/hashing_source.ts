@@ -7,7 +7,7 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
+import type { Hash } from "node:crypto";
 import type { ByteSource } from "../capture/mod.ts";
 
 /** Reads of 0 bytes in a row after which a source is given back as it is. */
@@ -15,7 +15,7 @@ const EMPTY_READS_MAX = 1000;
 
 /** Passes bytes on and keeps their SHA-256. */
 export class HashingSource implements ByteSource {
-  readonly #hash = createHash("sha256");
+  #hash: Hash | null = null;
   #ended = false;
 
   constructor(readonly source: ByteSource) {}
@@ -31,14 +31,23 @@ export class HashingSource implements ByteSource {
       filled += bytes;
       emptyReads = bytes === 0 ? emptyReads + 1 : 0;
     }
-    this.#hash.update(into.subarray(0, filled));
+    (await this.#hasher()).update(into.subarray(0, filled));
     return filled === 0 && this.#ended ? null : filled;
   }
 
   /** The hash of the whole source in hexadecimal; reads what nobody has read yet. */
   async sha256(): Promise<string> {
+    if (!this.#ended) await this.#readRest();
+    return (await this.#hasher()).digest("hex");
+  }
+
+  /** Loaded when it is needed: that takes longer than most of a short command. */
+  async #hasher(): Promise<Hash> {
+    return this.#hash ??= (await import("node:crypto")).createHash("sha256");
+  }
+
+  async #readRest(): Promise<void> {
     const rest = new Uint8Array(1 << 16);
     while (!this.#ended && await this.read(rest) !== 0);
-    return this.#hash.digest("hex");
   }
 }

@@ -55,8 +55,8 @@ export function copyPayload(
 
 /** Builds frames, always in the same place. */
 export class FrameBuilder {
-  /** The frame, from 0 on. */
-  readonly bytes: Uint8Array = new Uint8Array(SCRATCH_BYTES);
+  /** The frame, from 0 on; made with the first. */
+  bytes: Uint8Array = new Uint8Array(0);
   /** Its length. */
   length = 0;
 
@@ -64,6 +64,7 @@ export class FrameBuilder {
 
   /** Begins with the headers of a packet. */
   begin(packet: CapturePacket, facts: FrameFacts): void {
+    this.#makeRoom();
     copyHeaders(packet, facts, this.bytes);
     this.length = headerBytesOf(packet, facts);
     this.#transportOffset = facts.transportAt - facts.frameAt;
@@ -71,6 +72,7 @@ export class FrameBuilder {
 
   /** Begins with headers that were kept; that of TCP is at `transportOffset`. */
   beginAgain(headers: Uint8Array, headerBytes: number, transportOffset: number): void {
+    this.#makeRoom();
     for (let i = 0; i < headerBytes; i++) this.bytes[i] = headers[i]!;
     this.length = headerBytes;
     this.#transportOffset = transportOffset;
@@ -103,5 +105,10 @@ export class FrameBuilder {
     const transportBytes = this.length - transport;
     const pseudo = pseudoHeaderSum(bytes, ETH_HLEN, PROTOCOL_TCP, transportBytes);
     tcp.setChecksum(bytes, transport, finish(partialSum(bytes, transport, transportBytes, pseudo)));
+  }
+
+  /** Most runs build no frame. */
+  #makeRoom(): void {
+    if (this.bytes.length === 0) this.bytes = new Uint8Array(SCRATCH_BYTES);
   }
 }

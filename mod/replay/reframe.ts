@@ -18,22 +18,21 @@ import { type CapturePacket, LINKTYPE_ETHERNET } from "../capture/mod.ts";
 import { set16 } from "../wire/bytes.ts";
 import { ETH_ALEN, ETH_HLEN, OFFSET_TYPE, writeEthernet } from "../wire/ethernet.ts";
 import type { FrameFacts } from "../wire/frame_facts.ts";
+import { Scratch } from "../wire/scratch.ts";
 
 /** Addresses of packets that had none: locally administered, ours ends in 1 and that of the other side in 2. */
 const DESTINATION_ADDRESS = Uint8Array.of(2, 0, 0, 0, 0, 1);
 const SOURCE_ADDRESS = Uint8Array.of(2, 0, 0, 0, 0, 2);
 
-/** Long enough for a super-packet; grows to the longest packet that a capture really holds. */
-const START_BYTES = 1 << 17;
-
 /** Builds one frame at a time, always in the same place. */
 export class Reframer {
   /** The frame built last, from 0 on; as many bytes as `capturedFrameBytes` of its facts. */
-  bytes: Uint8Array = new Uint8Array(START_BYTES);
+  bytes: Uint8Array = new Uint8Array(0);
+  readonly #scratch = new Scratch();
 
   /** Builds the frame of `packet`, which `facts` have just been read from. The packet is only read. */
   write(packet: CapturePacket, facts: FrameFacts): void {
-    if (this.bytes.length < facts.capturedFrameBytes) this.bytes = new Uint8Array(2 * facts.capturedFrameBytes);
+    this.bytes = this.#scratch.room(facts.capturedFrameBytes);
     writeEthernetHeader(packet, facts, this.bytes);
     const networkAt = facts.frameAt + ETH_HLEN;
     this.bytes.set(packet.bytes.subarray(networkAt, facts.frameAt + facts.capturedFrameBytes), ETH_HLEN);

@@ -23,6 +23,7 @@ import { get16, set16 } from "../wire/bytes.ts";
 import { combine, finish, partialSum, pseudoHeaderSum } from "../wire/checksum.ts";
 import type { FrameFacts } from "../wire/frame_facts.ts";
 import { PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ip_protocol.ts";
+import { Scratch } from "../wire/scratch.ts";
 import { OFFSET_CHECKSUM as TCP_OFFSET_CHECKSUM } from "../wire/tcp.ts";
 import { holdsOnlyPseudoHeaderSum } from "../wire/transport_checksum.ts";
 import { OFFSET_CHECKSUM as UDP_OFFSET_CHECKSUM } from "../wire/udp.ts";
@@ -126,8 +127,9 @@ export class RxFrames {
   }
 }
 
-/** Takes a frame apart: its bytes go to the start of `into`, and are returned; its buffers are given back. */
-export function takeApart(memory: Memory, frame: RxFrame, into: Uint8Array): Uint8Array {
+/** Takes a frame apart: its bytes are put into `scratch`, and returned; its buffers are given back. */
+export function takeApart(memory: Memory, frame: RxFrame, scratch: Scratch): Uint8Array {
+  const into = scratch.room(frame.bytes);
   readRxFrame(memory, frame, into);
   releaseFrame(memory, frame);
   return into.subarray(0, frame.bytes);

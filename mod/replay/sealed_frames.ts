@@ -23,6 +23,7 @@ import { FlowTable } from "../wire/flow_table.ts";
 import * as ip from "../wire/ip.ts";
 import { PROTOCOL_ESP, PROTOCOL_FRAGMENT } from "../wire/ip_protocol.ts";
 import * as ipv4 from "../wire/ipv4.ts";
+import { Scratch } from "../wire/scratch.ts";
 
 /** Longest frame that the small receive buffers hold without running out of fragments. */
 const SMALL_BUFFERS_BYTES = DEFAULT_MAX_SKB_FRAGS * RX_BUFFER_BYTES;
@@ -30,11 +31,10 @@ const SMALL_BUFFERS_BYTES = DEFAULT_MAX_SKB_FRAGS * RX_BUFFER_BYTES;
 const TRAILER_BYTES_MAX = 64;
 /** What the length field of an IP header counts at most. */
 const MAX_LENGTH_FIELD = 65535;
-const SCRATCH_BYTES = 1 << 17;
 
 /** Seals packets under one SA, and puts them into receive buffers. */
 export class SealedFrames {
-  readonly #frame = new Uint8Array(SCRATCH_BYTES);
+  readonly #scratch = new Scratch();
   readonly #outerFlows = new FlowTable();
   readonly #insertion = new EspInsertion();
   #outerId = 0;
@@ -60,12 +60,12 @@ export class SealedFrames {
     const isTunnel = this.sa.mode === "tunnel";
     const id = !isTunnel || ip.dontFragment(inner, 0) ? 0 : this.#outerId++ & 0xffff;
     const packet = sealEspPacket(inner, this.sa, this.aead, sequence, id);
-    const into = this.#frame;
+    const bytes = ETH_HLEN + packet.length;
+    const into = this.#scratch.room(bytes);
     for (let i = 0; i < 2 * ETH_ALEN; i++) into[i] = addresses[i]!;
     set16(into, OFFSET_TYPE, ip.isIpv6(packet, 0) ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4);
     into.set(packet, ETH_HLEN);
     const frame = new RxFrame();
-    const bytes = ETH_HLEN + packet.length;
     frame.bufferBytes = bytes > SMALL_BUFFERS_BYTES ? PAGE_SIZE : RX_BUFFER_BYTES;
     writeFrame(this.memory, frame, into, 0, bytes, bytes);
     frame.hash = this.outerHash(packet, 0, ip.version(packet, 0));

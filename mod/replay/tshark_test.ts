@@ -50,6 +50,16 @@ async function framesOf(version: 4 | 6): Promise<Uint8Array[]> {
   return frames;
 }
 
+/** Verdict, addresses of both versions, transport. */
+const FIELDS = ["esp.icv_good", ...ADDRESS_FIELDS[4], ...ADDRESS_FIELDS[6], ...TRANSPORT_FIELDS];
+
+/** What a version of IP has of a row of these: an outer header may be of the other. */
+function cellsOf(version: 4 | 6, line: string): string[] {
+  const [icv, ...cells] = line.split("\t");
+  const addresses = cells.slice(0, 6);
+  return [icv!, ...version === 4 ? addresses.slice(0, 3) : addresses.slice(3), ...cells.slice(6)];
+}
+
 /** Column of the UDP port, behind that of the verdict and those of the addresses. */
 const UDP_PORT_COLUMN = 4 + TRANSPORT_FIELDS.indexOf("udp.srcport");
 
@@ -86,65 +96,75 @@ const CASES: readonly (readonly [sa: readonly string[], configurations: readonly
 
 for (const [sa, configurations] of CASES) {
   // An SA is all that a preset knows of versions, so the presets with the usual one are judged by IPv4 alone.
-  for (const version of sa.length > 0 ? [4, 6] as const : [4] as const) {
-    const presets = configurations.map((each) => each.join(" ")).join(", ");
-    Deno.test({
-      name: `tshark decrypts every ESP packet, ICV good, IPv${version} inside equal (${[...sa, presets].join(" ")})`,
-      ignore: !HAS_TSHARK,
-      fn: () => judge(version, sa, configurations),
-    });
-  }
+  const versions = sa.length > 0 ? [4, 6] as const : [4] as const;
+  const presets = configurations.map((each) => each.join(" ")).join(", ");
+  const inside = versions.map((version) => `IPv${version}`).join(" and ");
+  Deno.test({
+    name: `tshark decrypts every ESP packet, ICV good, ${inside} inside equal (${[...sa, presets].join(" ")})`,
+    ignore: !HAS_TSHARK,
+    fn: () => judge(versions, sa, configurations),
+  });
 }
 
 /** Plays the configurations, and asks tshark once for all that they sent under their one SA. */
-async function judge(version: 4 | 6, sa: readonly string[], configurations: readonly Configuration[]): Promise<void> {
-  const { frames, lines } = await (CLEAR[version] ??= clearLines(version));
-  const runs: TestRun[] = [];
-  for (const [preset, ...sets] of configurations) {
-    const all = [...sa, ...sets, "oversize=grow"];
-    runs.push(await runOf(captureOf(frames), preset, all, { check: false }));
+async function judge(
+  versions: readonly (4 | 6)[],
+  sa: readonly string[],
+  configurations: readonly Configuration[],
+): Promise<void> {
+  const clear = await (allClear ??= clearLines());
+  const runs: { version: 4 | 6; where: string; testRun: TestRun }[] = [];
+  for (const version of versions) {
+    for (const [preset, ...sets] of configurations) {
+      const all = [...sa, ...sets, "oversize=grow"];
+      const testRun = await runOf(captureOf(clear[version].frames), preset, all, { check: false });
+      runs.push({ version, where: `IPv${version} ${[preset, ...sets].join(" ")}`, testRun });
+    }
   }
-  const { run } = runs[0]!;
+  const association = runs[0]!.testRun.run.sa!;
   const options = [
     "esp.enable_encryption_decode:TRUE",
     "esp.enable_authentication_check:TRUE",
     "esp.enable_null_encryption_decode_heuristic:FALSE",
-    ...saTableLines(run.sa!).map((line) => `uat:esp_sa:${line}`),
+    ...saTableLines(association).map((line) => `uat:esp_sa:${line}`),
   ];
-  const rows = (await linesOf(version, runs.flatMap(({ sent }) => sent), options)).map((line) => line.split("\t"));
-  const expected = byFlow(lines.map((line) => line.split("\t")));
-  for (const [i, { sent }] of runs.entries()) {
-    const where = configurations[i]!.join(" ");
-    const own = rows.splice(0, sent.length);
-    assertEquals(own.map((cells) => cells[0]), Array(frames.length).fill(run.sa!.icvBytes > 0 ? "1" : ""), where);
-    assertEquals(byFlow(own), expected, where);
+  const lines = await linesOf(runs.flatMap(({ testRun }) => testRun.sent), options);
+  for (const { version, where, testRun: { sent } } of runs) {
+    const { frames, rows } = clear[version];
+    const own = lines.splice(0, sent.length).map((line) => cellsOf(version, line));
+    assertEquals(own.map((cells) => cells[0]), Array(frames.length).fill(association.icvBytes > 0 ? "1" : ""), where);
+    assertEquals(byFlow(own), byFlow(rows), where);
   }
-  assertEquals(rows, []);
+  assertEquals(lines, []);
 }
 
-/** Frames of one version, and what tshark sees in them before they go through the tunnel; made once. */
+/** Frames of one version, and what tshark sees in them before they go through the tunnel. */
 interface Clear {
   readonly frames: readonly Uint8Array[];
-  readonly lines: readonly string[];
+  readonly rows: readonly (readonly string[])[];
 }
 
-const CLEAR: Partial<Record<4 | 6, Promise<Clear>>> = {};
+let allClear: Promise<Record<4 | 6, Clear>> | undefined;
 
-async function clearLines(version: 4 | 6): Promise<Clear> {
-  const frames = await framesOf(version);
-  return { frames, lines: await linesOf(version, frames.map((bytes, tNs) => ({ tNs, bytes })), []) };
+async function clearLines(): Promise<Record<4 | 6, Clear>> {
+  const frames = { 4: await framesOf(4), 6: await framesOf(6) };
+  const lines = await linesOf([...frames[4], ...frames[6]].map((bytes, tNs) => ({ tNs, bytes })), []);
+  const clearOf = (version: 4 | 6): Clear => {
+    const rows = lines.splice(0, frames[version].length).map((line) => cellsOf(version, line));
+    return { frames: frames[version], rows };
+  };
+  return { 4: clearOf(4), 6: clearOf(6) };
 }
 
 /** What tshark says of each frame: the verdict on its ICV, then what the packet inside carries. */
 async function linesOf(
-  version: 4 | 6,
   frames: readonly { tNs: number; bytes: Uint8Array }[],
   options: readonly string[],
 ): Promise<string[]> {
   const path = await Deno.makeTempFile({ suffix: ".pcap" });
   try {
     await writeFrames(path, frames);
-    return tsharkFields(path, ["esp.icv_good", ...ADDRESS_FIELDS[version], ...TRANSPORT_FIELDS], options);
+    return tsharkFields(path, FIELDS, options);
   } finally {
     await Deno.remove(path);
   }

@@ -115,17 +115,25 @@ export function limitsOf(run: Run): Limits | undefined {
 
 /**
  * How many times as long the run would take, had its CPUs been busy for other times with the same events: 1 with its own. What
- * it waits for stays as it is until a resource that works would be busier than that allows. Undefined where `limitsOf()` is.
+ * it waits for stays as it is until a resource that works would be busier than that allows. But for a window: in each round
+ * trip what the busiest CPU does for it comes on top of the way, and so does the difference. Undefined where `limitsOf()` is.
  */
 export function stretchOf(run: Run, busy: BusyTimes): number | undefined {
   const pace = paceOf(run);
   if (pace === undefined) return undefined;
   const { goodput, saturated, waiting, traffic } = pace;
-  const utilisation = workersOf(run, busy)[0]!.utilisation;
+  const workers = workersOf(run, busy);
+  const { utilisation } = workers[0]!;
+  if (waiting === "window") return Math.max(1 + cpuUtilisation(workers) - cpuUtilisation(pace.workers), utilisation);
   if (waiting !== undefined) return Math.max(1, utilisation / saturated);
   const before = pace.workers[0].utilisation;
   const stretch = utilisation === before ? 1 : utilisation / before;
   return traffic?.gbps === undefined ? stretch : Math.max(stretch, Math.min(1, goodput / traffic.gbps));
+}
+
+/** Utilisation of the busiest CPU. */
+function cpuUtilisation(workers: readonly Worker[]): number {
+  return workers.find(({ name }) => name.endsWith("-cpu"))?.utilisation ?? 0;
 }
 
 function paceOf(run: Run): Pace | undefined {
@@ -193,10 +201,15 @@ function queueNs({ tally }: Run): number {
   return costPs / PS_PER_NS;
 }
 
+/** Whether frames arrive when they want to; a connection between two hosts makes its own (`pace` is idle there). */
+function hasOwnPace({ resolved: { config } }: Run): boolean {
+  return config.pace !== "max" && config.path !== "host-to-host";
+}
+
 /** The limit that the traffic itself is; undefined where it comes as fast as it is taken. */
 function trafficLimit(run: Run): Limit | undefined {
-  const { delivery: { firstArrivalNs, lastArrivalNs }, resolved: { config } } = run;
-  if (config.pace === "max") return undefined;
+  const { firstArrivalNs, lastArrivalNs } = run.delivery;
+  if (!hasOwnPace(run)) return undefined;
   const bytes = goodputBytes(run) + congestion(run, "payloadBytes");
   return {
     name: "traffic",
@@ -211,9 +224,9 @@ function congestion({ tally }: Run, column: "rows" | "payloadBytes"): number {
 
 /** What is not busy and yet holds the others up. */
 function whatWaits(run: Run): ResourceName | undefined {
-  const { pace, path, rx_usecs } = run.resolved.config;
+  const { path, rx_usecs } = run.resolved.config;
   if (run.windowClosedNs > run.elapsedNs / 2) return "window";
-  const isLate = pace === "max" && rx_usecs > 0;
+  const isLate = !hasOwnPace(run) && rx_usecs > 0;
   const isShort = run.tally.sum({ event: "drop", reason: REASON.rxRingFull }).rows > 0;
   return path !== "send" && (isLate || isShort) ? "rx-ring" : undefined;
 }

@@ -111,3 +111,15 @@ Deno.test("nothing is said of a run in which too little came out", async () => {
   const run = await replay({ input, resolved: resolveConfig({ preset: "nocopy", sets: [] }), profile: PUBLISHED });
   assertEquals(limitsOf(run), undefined);
 });
+
+Deno.test("what limits two hosts does not depend on pace, which is idle there", async () => {
+  const sets = ["path=host-to-host", "oversize=grow"];
+  const limits = limitsOf(await play("nocopy", sets))!;
+  assertEquals(limits.first, "tx-cpu");
+  for (const pace of ["pace=capture", "pace=rate:2"]) {
+    assertEquals(limitsOf(await play("nocopy", [...sets, pace])), limits);
+  }
+  const late = ["path=host-to-host", "mode=none", "rx_usecs=5000", "window_kib=65536"];
+  assertEquals(limitsOf(await play("linux-6.1-module", late))!.first, "rx-ring");
+  assertEquals(limitsOf(await play("linux-6.1-module", [...late, "pace=line"]))!.first, "rx-ring");
+});

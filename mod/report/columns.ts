@@ -115,9 +115,9 @@ function jsonValue<Row>(column: Column<Row>, row: Row): string | number | null {
   return value ?? null;
 }
 
-/** A Markdown table. */
+/** A Markdown table: a row is one line. */
 export function renderMarkdown<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
-  const cells = rows.map((row) => columns.map((column) => csvCell(column, row).replaceAll("|", "\\|")));
+  const cells = rows.map((row) => columns.map((column) => plainCell(column, row).replaceAll("|", "\\|")));
   const rule = columns.map((column) => column.decimals === undefined ? "---" : "---:");
   return [columns.map((column) => column.name), rule, ...cells].map((line) => `| ${line.join(" | ")} |\n`).join("");
 }

@@ -4,8 +4,9 @@
  * Each source of the profile shifts the busy time of each CPU down or up (`cost_shifts.ts`). Sources are independent, so the
  * shifts of one CPU combine by the root of the sum of their squares, those down and those up apart, because a range need not lie
  * evenly around its value. The goodput follows from the busy times as `next_gbps` does (`bottleneck.ts`): where a resource
- * sets the pace, it is the goodput of the run times the utilisation of the busiest resource before, by that after; where traffic or
- * a window does, it stays as it is until a CPU would be too busy for it. A link that is full is an upper end: no price makes it
+ * sets the pace, it is the goodput of the run times the utilisation of the busiest resource before, by that after; where traffic
+ * does, it stays as it is until a CPU would be too busy for it. Where a window does, each round trip takes longer or shorter by what
+ * the busiest CPU does for it: too wide a range where packets are under way while that CPU works on others of the same window. A link that is full is an upper end: no price makes it
  * faster. Times are combined, not goodputs: a busy time is a sum over the prices, its reciprocal is not, and would go below zero.
  *
  * Departures: counts stay as they are (see `cost_shifts.ts`). Ranges are taken for what they say, an interval with the value

@@ -89,6 +89,24 @@ Deno.test("goodputRange() leaves a run as it is that waits for its traffic, unti
   assertEquals(high, goodput);
 });
 
+Deno.test("goodputRange() of a run that waits for its window is no point, and holds second runs with a source at its ends", async () => {
+  const sets = ["path=host-to-host", "window_kib=64", "link_delay_us=100"];
+  const run = await play(FIXTURE, "linux-6.1-module", sets, PUBLISHED);
+  assertEquals(limitsOf(run)!.first, "window");
+  const goodput = goodputGbps(run)!;
+  const { low, high } = goodputRange(run)!;
+  assert(low < 0.95 * goodput && 1.05 * goodput < high!, `${low} ${goodput} ${high}`);
+  for (const source of ["copy-sg", "gcm-haswell-mix"]) {
+    for (const end of ["low", "high"] as const) {
+      const coefficients = PUBLISHED.coefficients.map((coefficient) => {
+        return mainSource(coefficient) === source ? { ...coefficient, value: coefficient[end] } : coefficient;
+      });
+      const second = goodputGbps(await play(FIXTURE, "linux-6.1-module", sets, { ...PUBLISHED, coefficients }))!;
+      assert(low < second && second < high! && (second > goodput) === (end === "low"), `${source} ${end}: ${second}`);
+    }
+  }
+});
+
 Deno.test("goodputRange() ends at what was offered where the CPU drops some of it", async () => {
   const profile = profileOf([{ stage: "forward", source: "a", low: 0, value: 3000, high: 3000 }]);
   const run = await play(captureOf(bulk(4000)), "nocopy", [FREE_LINK, "pace=rate:8"], profile);

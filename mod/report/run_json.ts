@@ -4,7 +4,8 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex } from "@noble/hashes/utils.js";
 import type { Run } from "../replay/run.ts";
 import { VERSION } from "../version.ts";
 
@@ -21,7 +22,7 @@ export function renderRunJson(run: Run): string {
     t0_epoch_ns: run.t0EpochNs === undefined ? null : String(run.t0EpochNs),
     config: { name: resolved.name, settings: Object.fromEntries(settings) },
     counterfactual: resolved.counterfactual,
-    profile: { name: profile.name, sha256: sha256(JSON.stringify(profile)) },
+    profile: { name: profile.name, sha256: hashOf(JSON.stringify(profile)) },
     engine: run.engine ?? null,
     seed: resolved.config.seed,
     warnings: run.warnings,
@@ -29,6 +30,6 @@ export function renderRunJson(run: Run): string {
   return JSON.stringify(document, null, 2) + "\n";
 }
 
-function sha256(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
+function hashOf(text: string): string {
+  return bytesToHex(sha256(new TextEncoder().encode(text)));
 }

@@ -21,7 +21,8 @@ import { partialSum } from "../wire/checksum.ts";
 import type { ByteWatch } from "./byte_watch.ts";
 
 const POISON = 0x6b; // POISON_FREE of the kernel's slab debugging.
-const START_BYTES = 1 << 20;
+/** Enough for short captures, of which many may be played. */
+const START_BYTES = 1 << 16;
 const SMALLEST_SHIFT = 6;
 
 /** A piece of the arena. `refs` counts the heads and fragments that use it. */

@@ -31,14 +31,12 @@ import { mayPull } from "../skb/paged_ops.ts";
 import { cryptoSteps, gather, scatter, scatterlistEntries } from "../skb/scatterlist.ts";
 import { CHECKSUM, RX_ESP, type Skb } from "../skb/skb.ts";
 import { get32 } from "../wire/bytes.ts";
+import { Scratch } from "../wire/scratch.ts";
 import type { CryptoRunner } from "./crypto_engine.ts";
 import { BY_CPU, type CryptoRequest, type CryptoWork } from "./crypto_request.ts";
 import { EspDecap } from "./esp_decap.ts";
 import { espHeaderBytes } from "./esp_transform.ts";
 import { drop, type Host, observe, type Stage, visit } from "./host.ts";
-
-/** Longest ESP packet and more: IP cannot carry it. */
-const SCRATCH_BYTES = 1 << 17;
 
 /** Where clear packets go; their data begin at the IP header. */
 export interface ClearStages {
@@ -53,7 +51,7 @@ export interface ClearStages {
 /** Receives ESP packets of one host. */
 export class EspInput implements Stage, CryptoWork {
   readonly decap: EspDecap;
-  readonly #scratch = new Uint8Array(SCRATCH_BYTES);
+  readonly #scratch = new Scratch();
 
   /** `runner` decrypts asynchronously; null when the CPU decrypts at once. */
   constructor(
@@ -221,9 +219,10 @@ export class EspInput implements Stage, CryptoWork {
     const { skbs } = this.host;
     const { watch } = skbs.memory;
     watch?.ciphering(skb, 0, skb.len - espHeaderBytes(sa) - sa.icvBytes, sa, false);
-    gather(skbs, skb, 0, skb.len, this.#scratch);
-    const isGood = openEsp(sa, aead, this.#scratch, 0, skb.len, skb.espSequenceHigh);
-    if (isGood) scatter(skbs, skb, 0, skb.len, this.#scratch);
+    const scratch = this.#scratch.room(skb.len);
+    gather(skbs, skb, 0, skb.len, scratch);
+    const isGood = openEsp(sa, aead, scratch, 0, skb.len, skb.espSequenceHigh);
+    if (isGood) scatter(skbs, skb, 0, skb.len, scratch);
     watch?.ciphered(isGood);
     return isGood;
   }

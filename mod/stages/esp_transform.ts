@@ -47,12 +47,11 @@ import { addFrag, moveToFrag, sumBits } from "../skb/paged_ops.ts";
 import { CryptoSource, cryptoSteps, gather, scatter, scatterlistEntries } from "../skb/scatterlist.ts";
 import type { Skb } from "../skb/skb.ts";
 import * as ip from "../wire/ip.ts";
+import { Scratch } from "../wire/scratch.ts";
 import * as udp from "../wire/udp.ts";
 import { BY_CPU } from "./crypto_request.ts";
 import { type Host, observe } from "./host.ts";
 
-/** Longest ESP packet and more: IP cannot carry it. */
-const SCRATCH_BYTES = 1 << 17;
 /** Every link takes IPv6 packets of this length (RFC 8200, section 5). */
 const IPV6_MIN_MTU = 1280;
 
@@ -64,7 +63,7 @@ export class EspTransform {
 
   readonly #pool: PageFragPool;
   readonly #source = new CryptoSource();
-  readonly #scratch = new Uint8Array(SCRATCH_BYTES);
+  readonly #scratch = new Scratch();
   /** Bytes of SPI, sequence number and IV: what AES-GCM authenticates without encrypting it (RFC 4106, section 5). */
   readonly #headerBytes: number;
   /** What TFC padding pads to, and bytes of it in the trailer at hand. */
@@ -154,9 +153,10 @@ export class EspTransform {
     const espBytes = skb.len - espOffset;
     const { watch } = skbs.memory;
     watch?.ciphering(skb, espOffset, ciphertextBytes, this.sa, true);
-    gather(skbs, skb, espOffset, espBytes, this.#scratch);
-    sealEsp(this.sa, this.aead, this.#scratch, 0, ciphertextBytes, skb.espSequenceHigh);
-    scatter(skbs, skb, espOffset, espBytes, this.#scratch);
+    const scratch = this.#scratch.room(espBytes);
+    gather(skbs, skb, espOffset, espBytes, scratch);
+    sealEsp(this.sa, this.aead, scratch, 0, ciphertextBytes, skb.espSequenceHigh);
+    scatter(skbs, skb, espOffset, espBytes, scratch);
     watch?.ciphered(true);
   }
 

@@ -29,6 +29,7 @@ import { FrameFacts } from "../wire/frame_facts.ts";
 import * as ip from "../wire/ip.ts";
 import { PROTOCOL_ESP, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ip_protocol.ts";
 import { LINKTYPE_ETHERNET } from "../wire/link_types.ts";
+import { Scratch } from "../wire/scratch.ts";
 import { transportChecksumOk } from "../wire/transport_checksum.ts";
 import type { Host } from "./host.ts";
 import type { RxRings } from "./rx_rings.ts";
@@ -37,7 +38,6 @@ import { WireFrames } from "./wire_frames.ts";
 
 /** Frames that wait at a door before the other side is told to pause. */
 const PAUSE_FRAMES = 256;
-const LONGEST_FRAME_BYTES = 1 << 17;
 const COMPACT_AT = 1024;
 
 /** Sees a frame that has left its NIC at `tNs`; `bytes` holds it from 0 to `length` and is used again. */
@@ -72,7 +72,7 @@ export class Link implements Actor {
   /** The receiving NIC knows the ports, and verifies the checksums of clear packets. */
   readonly #seesPorts: boolean;
   readonly #verifiesClear: boolean;
-  readonly #scratch = new Uint8Array(LONGEST_FRAME_BYTES);
+  readonly #scratch = new Scratch();
 
   constructor(readonly parts: LinkParts) {
     const { rings, to, watchesGate } = parts;
@@ -179,8 +179,9 @@ export class Link implements Actor {
     const { tap, to, delayNs } = this.parts;
     if (tap === null) return;
     const frame = this.#frames[index]!;
-    readRxFrame(to.skbs.memory, frame, this.#scratch);
-    tap(this.#scratch, frame.bytes, this.#arrivalsNs[index]! - delayNs);
+    const bytes = this.#scratch.room(frame.bytes);
+    readRxFrame(to.skbs.memory, frame, bytes);
+    tap(bytes, frame.bytes, this.#arrivalsNs[index]! - delayNs);
   }
 
   #compact(): void {

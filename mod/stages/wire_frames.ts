@@ -21,34 +21,35 @@ import { ETH_HLEN } from "../wire/ethernet.ts";
 import * as ip from "../wire/ip.ts";
 import { PROTOCOL_TCP } from "../wire/ip_protocol.ts";
 import * as ipv4 from "../wire/ipv4.ts";
+import { Scratch } from "../wire/scratch.ts";
 import * as tcp from "../wire/tcp.ts";
 import { segmentFlags } from "./gso.ts";
 import { framesOnWire, headerBytesOf } from "./tso.ts";
 
-/** Longest buffer, and what ESP adds to it. */
-const SCRATCH_BYTES = (1 << 17) + 256;
+/** What ESP adds to a frame, at most. */
+const ESP_BYTES_MAX = 256;
 
 /** Takes the `index`-th frame of a buffer: `bytes` holds it from 0 to `length`, and is used again. */
 export type TakeFrame = (bytes: Uint8Array, length: number, index: number) => void;
 
 /** Makes frames, one after the other. */
 export class WireFrames {
-  readonly #buffer = new Uint8Array(SCRATCH_BYTES);
-  readonly #frame = new Uint8Array(SCRATCH_BYTES);
+  readonly #buffer = new Scratch();
+  readonly #frame = new Scratch();
 
   /** Calls `take` for each frame of `skb`, whose data begin at its Ethernet header; `skb` stays as it is. Call it once. */
   each(skbs: SkbMemory, skb: Skb, take: TakeFrame): void {
-    const length = readFrame(skbs, skb, this.#buffer);
-    if (skb.isGso) return this.#cut(skbs, skb, length, take);
-    if (skb.ipSummed === CHECKSUM.partial) fillIn(skb, this.#buffer, length);
-    take(this.#buffer, finished(skb, this.#buffer, length, 0), 0);
+    const buffer = this.#buffer.room(skb.len + ESP_BYTES_MAX);
+    const length = readFrame(skbs, skb, buffer);
+    if (skb.isGso) return this.#cut(skbs, skb, buffer, length, take);
+    if (skb.ipSummed === CHECKSUM.partial) fillIn(skb, buffer, length);
+    take(buffer, finished(skb, buffer, length, 0), 0);
   }
 
-  #cut(skbs: SkbMemory, skb: Skb, length: number, take: TakeFrame): void {
+  #cut(skbs: SkbMemory, skb: Skb, buffer: Uint8Array, length: number, take: TakeFrame): void {
     const { gsoSize } = skb.head;
-    const buffer = this.#buffer;
-    const frame = this.#frame;
     const headerBytes = headerBytesOf(skbs, skb);
+    const frame = this.#frame.room(headerBytes + gsoSize + ESP_BYTES_MAX);
     const ipOffset = skb.deviceEsp?.ipOffset(buffer) ?? ETH_HLEN;
     const last = framesOnWire(skb) - 1;
     for (let index = 0; index <= last; index++) {

@@ -81,7 +81,10 @@ export const PREDICTION_COLUMNS: readonly Column<Prediction>[] = [
     value: ({ row, predicted }) => less(predicted?.rxCpuPercent, row.rxCpuPercent),
   },
   { name: "profile", value: ({ profile }) => known(profile) },
-  { name: "fit", value: ({ profile, isFitted }) => profile === "" ? undefined : isFitted ? "fitted" : "not fitted" },
+  {
+    name: "fit",
+    value: ({ profile, isFitted }) => profile === "" ? undefined : isFitted ? "fitted profile" : "unfitted profile",
+  },
   { name: "clock_ghz", decimals: 2, value: ({ clockGhz }) => clockGhz },
   { name: "config", value: ({ config }) => known(config) },
   { name: "reason", value: ({ reason }) => known(reason) },

@@ -2,7 +2,7 @@ import { assert, assertAlmostEquals, assertEquals, assertMatch, assertThrows } f
 import { resolveConfig } from "../config/resolve.ts";
 import { PROFILES } from "../cost/profiles.ts";
 import type { CaptureInput } from "../replay/run.ts";
-import { renderCsv } from "../report/columns.ts";
+import { renderCsv, renderJson } from "../report/columns.ts";
 import { type Prediction, PREDICTION_COLUMNS, predictPublished, SHORT_PREDICTION_COLUMNS } from "./published.ts";
 import { playOf, whyUnplayed } from "./published_plays.ts";
 import { parsePublished, type PublishedRow } from "./published_rows.ts";
@@ -101,10 +101,12 @@ Deno.test("predictPublished() predicts what replay says, leaves the rest empty w
   );
   assertMatch(
     seedLine!,
-    /^seed-1,fitted,2\.6000,\d\.\d{4},-?[\d.]+,71\.0,[\d.]+,-?[\d.]+,,[\d.]+,,netdev11,fitted,/,
+    /^seed-1,fitted,2\.6000,\d\.\d{4},-?[\d.]+,71\.0,[\d.]+,-?[\d.]+,,[\d.]+,,netdev11,fitted profile,/,
   );
   const reason = "24 tunnels on 24 CPUs: the capture has not so many connections";
   assertEquals(unplayedLine, `mlx5rx-non-24,shape-only,23.0000,,,1248.0,,,1608.0,,,,,,,${reason}`);
+  const [json] = JSON.parse(renderJson(PREDICTION_COLUMNS, [unplayed!]));
+  assertEquals([json.profile, json.fit, json.config, json.reason], [null, null, null, reason]);
 });
 
 Deno.test("every row of plain TCP is played without IPsec, and what does more work for it is slower", async () => {
@@ -199,12 +201,12 @@ Deno.test("PREDICTION_COLUMNS gives errors with their sign, predicted less publi
   assertAlmostEquals(Number(cells["error_percent"]), -25);
   assertAlmostEquals(Number(cells["cpu_error_points"]), 5.5);
   assertAlmostEquals(Number(cells["rx_cpu_error_points"]), -10);
-  assertEquals(cells["fit"], "fitted");
+  assertEquals(cells["fit"], "fitted profile");
   const unknown = cellsOf({ ...prediction, row: { ...published, txCpuPercent: undefined }, isFitted: false });
   assertEquals([unknown["cpu_percent"], unknown["cpu_error_points"], unknown["fit"]], [
     undefined,
     undefined,
-    "not fitted",
+    "unfitted profile",
   ]);
   assertAlmostEquals(Number(unknown["predicted_cpu_percent"]), 95.5);
 });
