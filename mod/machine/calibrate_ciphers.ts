@@ -91,12 +91,10 @@ function requestAt(
   return new CipherRequest(u8, espAt, text, [{ at: textEnd, bytes: icvBytes }], 0);
 }
 
-/** Seals packets, again and again: what was sealed is as good a text as any. */
-export class SealWork implements SlottedWork {
-  readonly isOnceOnly = false;
-  readonly #packets: Packets;
+/** What sealing and opening have in common: packets with texts in pieces of `textBytes` bytes. */
+class CipherWork {
+  protected readonly packets: Packets;
 
-  /** Seals texts in pieces of `textBytes` bytes. */
   constructor(
     arena: Arena,
     textBytes: readonly number[],
@@ -104,40 +102,33 @@ export class SealWork implements SlottedWork {
     name: MeasuredCipher,
     engine: CryptoEngine,
   ) {
-    this.#packets = new Packets(arena, textBytes, slots, name, engine);
+    this.packets = new Packets(arena, textBytes, slots, name, engine);
   }
+}
+
+/** Seals packets, again and again: what was sealed is as good a text as any. */
+export class SealWork extends CipherWork implements SlottedWork {
+  readonly isOnceOnly = false;
 
   prepare(): void {}
 
   pass(first: number, count: number): void {
-    const { cipher, requests } = this.#packets;
+    const { cipher, requests } = this.packets;
     for (let i = first; i < first + count; i++) cipher.seal(requests[i]!);
   }
 }
 
 /** Opens packets, each once. */
-export class OpenWork implements SlottedWork {
+export class OpenWork extends CipherWork implements SlottedWork {
   readonly isOnceOnly = true;
-  readonly #packets: Packets;
-
-  /** Opens texts in pieces of `textBytes` bytes. */
-  constructor(
-    arena: Arena,
-    textBytes: readonly number[],
-    readonly slots: number,
-    name: MeasuredCipher,
-    engine: CryptoEngine,
-  ) {
-    this.#packets = new Packets(arena, textBytes, slots, name, engine);
-  }
 
   prepare(): void {
-    this.#packets.sealAll();
+    this.packets.sealAll();
   }
 
   /** Throws Error if a packet was not sealed since it was opened. */
   pass(first: number, count: number): void {
-    const { cipher, requests } = this.#packets;
+    const { cipher, requests } = this.packets;
     let opened = 0;
     for (let i = first; i < first + count; i++) if (cipher.open(requests[i]!)) opened += 1;
     if (opened !== count) throw new Error(`Cannot measure: ${count - opened} of ${count} packets could not be opened`);
