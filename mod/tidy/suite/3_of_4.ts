@@ -1,0 +1,9 @@
+/**
+ * A quarter of all tests (`share.ts`).
+ *
+ * @module
+ */
+
+import { importShare } from "./share.ts";
+
+await importShare(import.meta.url);
