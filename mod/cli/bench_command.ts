@@ -14,7 +14,7 @@ import { EXIT, UsageError } from "./errors.ts";
 import { FORMAT_FLAG, formatFrom, render } from "./formats.ts";
 import { captureInputs, profileFrom } from "./inputs.ts";
 import { configFlags, configsFrom } from "./named_configs.ts";
-import { StepProgress } from "./progress.ts";
+import { StatusLine } from "./progress.ts";
 import { associationsFrom, SA_FLAG, withAssociations } from "./sa_input.ts";
 import { say, sayWarnings, writeOut } from "./terminal.ts";
 
@@ -85,12 +85,13 @@ async function runBench(args: Arguments): Promise<number> {
     });
   }
   const maxPackets = givenPackets ?? usualPackets(configs);
-  const progress = new StepProgress("bench", args.has("quiet"));
+  const line = new StatusLine(args.has("quiet"));
+  const show = (done: number, steps: number) => line.showAndWait(`bench: ${Math.floor(100 * done / steps)} %`);
   let benched: Benched[];
   try {
-    benched = await bench(jobs, { runs, maxPackets, progress: (done, steps) => progress.show(done, steps) });
+    benched = await bench(jobs, { runs, maxPackets, progress: show });
   } finally {
-    progress.clear();
+    line.clear();
   }
   if (!args.has("quiet")) sayNotes(benched, configs);
   writeOut(render(format, columns ?? BENCH_COLUMNS, columns ?? BENCH_TABLE_COLUMNS, benchRows(benched), style));

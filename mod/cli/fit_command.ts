@@ -19,7 +19,8 @@ import { EXIT, systemReason, UsageError } from "./errors.ts";
 import { type Format, formatFrom, render } from "./formats.ts";
 import { baseName, captureInputs, configFrom, profileWithBaseFrom } from "./inputs.ts";
 import { beginFile, type OutputFile } from "./outputs.ts";
-import { oneLine, sayWarnings, writeAll, writeOut } from "./terminal.ts";
+import { StatusLine } from "./progress.ts";
+import { oneLine, sayWarnings, writeOut } from "./terminal.ts";
 import { readText } from "./text_input.ts";
 
 /** A profile on stdout. */
@@ -56,9 +57,12 @@ export async function runFit(args: Arguments): Promise<number> {
   const rows = await resolveRows(parseRows(await readRows(path), baseName(path)), sets, baseName(path));
   const ties = args.all("tie").map((text) => parseTie(text, prior));
   const files = beginFiles(args);
-  const progress = new RoundLine(args.has("quiet"));
-  const fit = await fitProfile({ input: input!, rows, prior, ties, onRound: (...said) => progress.show(...said) });
-  progress.clear();
+  const line = new StatusLine(args.has("quiet"));
+  const onRound = (round: number, cost: number): void => {
+    line.show(`calibrate: round ${round}, sum of squares ${cost.toFixed(2)}`);
+  };
+  const fit = await fitProfile({ input: input!, rows, prior, ties, onRound });
+  line.clear();
   const profile = profileText(args, fit, prior, base);
   files.coefficients?.write(encoded(renderCsv(FITTED_COLUMNS, fittedCoefficients(fit), style)));
   files.profile?.write(encoded(profile));
@@ -163,25 +167,4 @@ function fitText(args: Arguments, fit: Fit): string {
 
 function quoted(text: string): string {
   return /^[\w.,:=/-]+$/.test(text) ? text : `'${text}'`;
-}
-
-/** A line on stderr that says how far the work is, when stderr is a terminal. */
-class RoundLine {
-  readonly #shows: boolean;
-
-  constructor(quiet: boolean) {
-    this.#shows = !quiet && Deno.stderr.isTerminal();
-  }
-
-  show(round: number, cost: number): void {
-    if (this.#shows) this.#write(`\r\x1b[Kcalibrate: round ${round}, sum of squares ${cost.toFixed(2)}`);
-  }
-
-  clear(): void {
-    if (this.#shows) this.#write("\r\x1b[K");
-  }
-
-  #write(text: string): void {
-    writeAll(Deno.stderr, new TextEncoder().encode(text));
-  }
 }

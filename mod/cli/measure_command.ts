@@ -19,7 +19,8 @@ import { EXIT, UsageError } from "./errors.ts";
 import { formatFrom, render } from "./formats.ts";
 import { baseName } from "./inputs.ts";
 import { beginFile } from "./outputs.ts";
-import { say, writeAll, writeOut } from "./terminal.ts";
+import { StatusLine } from "./progress.ts";
+import { say, writeOut } from "./terminal.ts";
 
 const DEFAULT_RUNS = 25;
 const MOST_RUNS = 1000;
@@ -66,9 +67,10 @@ export async function runMeasure(args: Arguments, measure: Measure = calibrateHe
   const table = tableFrom(args);
   const out = args.one("out");
   const file = out === undefined || out === STDOUT ? undefined : beginFile(out);
-  const progress = new RunLine(args.has("quiet"));
-  const { times, slowCiphers, cpuShare } = await measure({ runs, progress: (done, of) => progress.show(done, of) });
-  progress.clear();
+  const line = new StatusLine(args.has("quiet"));
+  const progress = (done: number, of: number) => line.showAndWait(`calibrate: ${done} of ${of} runs`);
+  const { times, slowCiphers, cpuShare } = await measure({ runs, progress });
+  line.clear();
   const clock = clockOf(times, givenGhz);
   const name = args.one("name") ?? nameOf(out);
   const profile = described(calibratedProfile(name, { clock, measured: times.measured }, base, memory), args);
@@ -159,27 +161,4 @@ function sayWhatFollows(out: string | undefined): void {
 /** A path that is not taken for the name of a profile that comes with tailbits. */
 function asProfile(path: string): string {
   return path.includes("/") || path.endsWith(".json") ? path : `./${path}`;
-}
-
-/** A line on stderr that says how far the work is, when stderr is a terminal. */
-class RunLine {
-  readonly #shows: boolean;
-
-  constructor(quiet: boolean) {
-    this.#shows = !quiet && Deno.stderr.isTerminal();
-  }
-
-  /** Waits as well until what has come in, such as Ctrl-C, is dealt with. */
-  async show(done: number, runs: number): Promise<void> {
-    if (this.#shows) this.#write(`\r\x1b[Kcalibrate: ${done} of ${runs} runs`);
-    await new Promise((resolve) => setTimeout(resolve, 0));
-  }
-
-  clear(): void {
-    if (this.#shows) this.#write("\r\x1b[K");
-  }
-
-  #write(text: string): void {
-    writeAll(Deno.stderr, new TextEncoder().encode(text));
-  }
 }

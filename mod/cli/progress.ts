@@ -8,8 +8,10 @@ import type { CaptureInput, OpenInput } from "../replay/run.ts";
 import { oneLine, writeAll } from "./terminal.ts";
 
 /** No line before this, and not more often, in ms. */
-const INTERVAL_MS = 250;
+export const INTERVAL_MS = 250;
 const MIB = 1 << 20;
+/** To the start of the line, and what stands there is wiped. */
+const REWRITTEN = "\r\x1b[K";
 
 /** The same input; what is read of it is shown. */
 export function withProgress(input: CaptureInput, label: string): CaptureInput {
@@ -34,50 +36,52 @@ export function withProgress(input: CaptureInput, label: string): CaptureInput {
   };
 }
 
+/** Counts what is read. */
 class ProgressLine {
   #bytes = 0;
-  #lastMs = performance.now();
-  #shown = false;
+  readonly #line = new StatusLine(false, INTERVAL_MS);
 
   constructor(readonly label: string) {}
 
   add(bytes: number): void {
     this.#bytes += bytes;
-    const nowMs = performance.now();
-    if (nowMs - this.#lastMs < INTERVAL_MS) return;
-    this.#lastMs = nowMs;
-    this.#shown = true;
-    this.#write(`\r${this.label}: ${Math.floor(this.#bytes / MIB)} MiB read`);
+    this.#line.show(`${this.label}: ${Math.floor(this.#bytes / MIB)} MiB read`);
   }
 
   clear(): void {
-    if (this.#shown) this.#write("\r\x1b[K");
-  }
-
-  #write(text: string): void {
-    writeAll(Deno.stderr, new TextEncoder().encode(text));
+    this.#line.clear();
   }
 }
 
-/**
- * Shows steps of work that is not reading, and lets the program attend to signals between them; `clear()` when all are done.
- */
-export class StepProgress {
+/** A line on stderr that says how far the work is, where stderr is a terminal and nobody wants quiet. */
+export class StatusLine {
   readonly #isShown: boolean;
+  #lastMs = performance.now();
+  #wasShown = false;
 
-  constructor(readonly label: string, isQuiet: boolean) {
+  /** `intervalMs`: no line before that, and not more often. */
+  constructor(isQuiet: boolean, readonly intervalMs = 0) {
     this.#isShown = !isQuiet && Deno.stderr.isTerminal();
   }
 
-  /** `done` of `steps` steps are done. */
-  async show(done: number, steps: number): Promise<void> {
-    if (this.#isShown) this.#write(`\r${this.label}: ${Math.floor(100 * done / steps)} %`);
+  /** Shows `text` in place of what was shown before. */
+  show(text: string): void {
+    const nowMs = performance.now();
+    if (!this.#isShown || nowMs - this.#lastMs < this.intervalMs) return;
+    this.#lastMs = nowMs;
+    this.#wasShown = true;
+    this.#write(`${REWRITTEN}${text}`);
+  }
+
+  /** Shows `text`, and lets the program attend to what has come in, such as Ctrl-C. */
+  async showAndWait(text: string): Promise<void> {
+    this.show(text);
     await new Promise((resolve) => setTimeout(resolve, 0));
   }
 
   /** Takes the line away. */
   clear(): void {
-    if (this.#isShown) this.#write("\r\x1b[K");
+    if (this.#wasShown) this.#write(REWRITTEN);
   }
 
   #write(text: string): void {

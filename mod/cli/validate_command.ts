@@ -13,13 +13,12 @@ import { EXIT, systemReason, UsageError } from "./errors.ts";
 import { FORMAT_FLAG, formatFrom, render } from "./formats.ts";
 import { baseName } from "./inputs.ts";
 import { FIXTURES } from "./shipped_files.ts";
-import { oneLine, say, writeAll, writeOut } from "./terminal.ts";
+import { INTERVAL_MS, StatusLine } from "./progress.ts";
+import { oneLine, say, writeOut } from "./terminal.ts";
 import { publishedTable } from "./validate_published.ts";
 
 /** The recordings that come with the program. */
 const SHIPPED = `${FIXTURES}kernel`;
-/** No progress before this, and not more often, in ms. */
-const INTERVAL_MS = 250;
 
 /** The verb. */
 export const validateCommand: Command = {
@@ -55,13 +54,13 @@ async function runValidate(args: Arguments): Promise<number> {
   }
   const named = args.operands.length === 0 ? [SHIPPED] : args.operands;
   const folders = named.flatMap(recordingsIn);
-  const progress = new Progress(folders.length, args.has("quiet"));
+  const line = new StatusLine(args.has("quiet"), INTERVAL_MS);
   const rows: Validation[] = [];
   for (const folder of folders) {
-    progress.show(rows.length, folder.name);
+    line.show(`validate: ${rows.length} of ${folders.length}: ${oneLine(folder.name)}`);
     rows.push(await validate(folder));
   }
-  progress.clear();
+  line.clear();
   writeOut(render(format, VALIDATION_COLUMNS, VALIDATION_COLUMNS, rows, PLAIN_CSV));
   for (const row of rows) if (!isGood(row)) say(`tailbits: Check failed: ${row.scenario}: ${row.firstDifference}`);
   return rows.every(isGood) ? EXIT.ok : EXIT.checkFailed;
@@ -97,32 +96,5 @@ function entriesOf(path: string): Deno.DirEntry[] {
     return [...Deno.readDirSync(path)];
   } catch (error) {
     throw new UsageError(`Cannot validate ${path}: ${systemReason(error)}`);
-  }
-}
-
-/** A line on stderr that says which recording is at hand, when stderr is a terminal and the work is long. */
-class Progress {
-  readonly #shows: boolean;
-  #lastMs = performance.now();
-  #shown = false;
-
-  constructor(readonly count: number, quiet: boolean) {
-    this.#shows = !quiet && Deno.stderr.isTerminal();
-  }
-
-  show(done: number, name: string): void {
-    const nowMs = performance.now();
-    if (!this.#shows || nowMs - this.#lastMs < INTERVAL_MS) return;
-    this.#lastMs = nowMs;
-    this.#shown = true;
-    this.#write(`\r\x1b[Kvalidate: ${done} of ${this.count}: ${oneLine(name)}`);
-  }
-
-  clear(): void {
-    if (this.#shown) this.#write("\r\x1b[K");
-  }
-
-  #write(text: string): void {
-    writeAll(Deno.stderr, new TextEncoder().encode(text));
   }
 }

@@ -10,23 +10,15 @@
  */
 
 import type { Column } from "../report/columns.ts";
+import { comparisonColumns } from "../report/comparison.ts";
 import type { Fit, PredictedRow } from "./fit.ts";
 import { labelOf } from "./labels.ts";
-import { differences } from "./residuals.ts";
 
-/** Rows: measured, predicted, and the difference; CPU is that of the sender unless the name says `rx`. */
+/** Rows of a fit. */
 export const FIT_ROW_COLUMNS: readonly Column<PredictedRow>[] = [
   { name: "id", value: ({ id }) => id },
   { name: "role", value: ({ role }) => role },
-  { name: "gbps", decimals: 4, value: ({ measured }) => measured.gbps },
-  { name: "predicted_gbps", decimals: 4, value: ({ predicted }) => predicted.gbps },
-  { name: "error_percent", decimals: 2, value: ({ measured, predicted }) => differences(measured, predicted)[0] },
-  { name: "cpu_percent", decimals: 2, value: ({ measured }) => measured.cpuPercent },
-  { name: "predicted_cpu_percent", decimals: 2, value: ({ predicted }) => predicted.cpuPercent },
-  { name: "cpu_error_points", decimals: 2, value: ({ measured, predicted }) => differences(measured, predicted)[1] },
-  { name: "rx_cpu_percent", decimals: 2, value: ({ measured }) => measured.rxCpuPercent },
-  { name: "predicted_rx_cpu_percent", decimals: 2, value: ({ predicted }) => predicted.rxCpuPercent },
-  { name: "rx_cpu_error_points", decimals: 2, value: ({ measured, predicted }) => differences(measured, predicted)[2] },
+  ...comparisonColumns<PredictedRow>((row) => row, 2),
 ];
 
 /** A coefficient that was free. */

@@ -17,10 +17,11 @@
 import type { ResolvedConfig } from "../config/resolve.ts";
 import type { Profile } from "../cost/profile.ts";
 import type { CaptureInput } from "../replay/run.ts";
+import type { Figures } from "../report/comparison.ts";
 import { FitError } from "./errors.ts";
 import type { Tie } from "./labels.ts";
 import { leftShares } from "./left.ts";
-import type { CpuOf, Figures } from "./play.ts";
+import type { CpuOf } from "./play.ts";
 import { playRows, residualsAt, Search } from "./search.ts";
 import { roundedValues, type Unknown, unknownsOf, withValues } from "./unknowns.ts";
 

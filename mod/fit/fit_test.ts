@@ -3,7 +3,7 @@ import { FIT_ROW_COLUMNS, FITTED_COLUMNS, fittedCoefficients } from "./columns.t
 import { FitError } from "./errors.ts";
 import { type Fit, fitProfile, type FitRow } from "./fit.ts";
 import { labelOf, parseTie } from "./labels.ts";
-import { differences } from "./residuals.ts";
+import { differences } from "../report/comparison.ts";
 import { renderCsv } from "../report/columns.ts";
 import { freeOnly, moved, rowOf, shortCapture, simulatedRows, TEST_PRIOR } from "./testing.ts";
 

@@ -13,17 +13,8 @@ import type { ResolvedConfig } from "../config/resolve.ts";
 import type { Profile } from "../cost/profile.ts";
 import { quantitiesOf } from "../cost/quantities.ts";
 import { type CaptureInput, replay, type Run } from "../replay/run.ts";
+import type { Figures } from "../report/comparison.ts";
 import { durationNs, goodputGbps, wireGbps } from "../report/rates.ts";
-
-/** What is measured and what is predicted; undefined where it is not known. */
-export interface Figures {
-  /** Payload, Gbit/s. */
-  readonly gbps: number | undefined;
-  /** CPU of the sending host, or of the only one, in % of one CPU (`CpuOf`). */
-  readonly cpuPercent: number | undefined;
-  /** The same of the receiving host; undefined where there are not two. */
-  readonly rxCpuPercent: number | undefined;
-}
 
 /** Whose load a measured CPU figure is: that of the busiest CPU of a host, or all of them together, in % of one. */
 export type CpuOf = "busiest" | "all";

@@ -10,8 +10,8 @@
  * @module
  */
 
+import { differences, type Figures } from "../report/comparison.ts";
 import { type Linearised, sumOfSquares } from "./bounded_least_squares.ts";
-import type { Figures } from "./play.ts";
 import type { Sloped, SlopedFigures } from "./surrogate.ts";
 
 /** Standard deviations from one end of a range to the other. */
@@ -33,16 +33,6 @@ export function costOf(
 ): number {
   return sumOfSquares(knownResiduals(rows)) +
     sumOfSquares(Array.from(shares, (share, i) => priorResidual(share, prior[i]!)));
-}
-
-/** Difference of Gbit/s in %, and of both loads in points; undefined where one of both is not known. */
-export function differences(measured: Figures, predicted: Figures): (number | undefined)[] {
-  const relative = quotientOf(predicted.gbps, measured.gbps);
-  return [
-    relative === undefined ? undefined : 100 * (relative - 1),
-    differenceOf(predicted.cpuPercent, measured.cpuPercent),
-    differenceOf(predicted.rxCpuPercent, measured.rxCpuPercent),
-  ];
 }
 
 /** The residuals of all rows as far as they are known, in the order of `rowResiduals()`. */
@@ -99,14 +89,6 @@ function priorResidual(share: number, prior: number): number {
 function residual(predicted: Sloped | undefined, measured: number | undefined, per: number): Sloped[] {
   if (predicted === undefined || measured === undefined) return [];
   return [{ value: per * (predicted.value - measured), slopes: predicted.slopes.map((slope) => per * slope) }];
-}
-
-function quotientOf(over: number | undefined, under: number | undefined): number | undefined {
-  return over === undefined || under === undefined ? undefined : over / under;
-}
-
-function differenceOf(a: number | undefined, b: number | undefined): number | undefined {
-  return a === undefined || b === undefined ? undefined : a - b;
 }
 
 /** The largest errors of rows, in words: `up to 1.2 % of Gbps and 3.4 points of CPU`. */

@@ -1,5 +1,6 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
-import { costOf, differences, knownResiduals, withPrior, withUnseen, worstErrors } from "./residuals.ts";
+import { differences } from "../report/comparison.ts";
+import { costOf, knownResiduals, withPrior, withUnseen, worstErrors } from "./residuals.ts";
 
 const MEASURED = { gbps: 2.6, cpuPercent: 71, rxCpuPercent: undefined };
 const PREDICTED = { gbps: 2.652, cpuPercent: 69, rxCpuPercent: 99 };

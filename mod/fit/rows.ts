@@ -17,9 +17,10 @@
 import { parse } from "@std/csv";
 import { showText } from "../config/errors.ts";
 import { nearest } from "../config/nearest.ts";
+import type { Figures } from "../report/comparison.ts";
 import { FitError } from "./errors.ts";
 import { FIT_ROLES, type FitRow } from "./fit.ts";
-import { CPU_OF, type CpuOf, type Figures } from "./play.ts";
+import { CPU_OF, type CpuOf } from "./play.ts";
 
 /** A row as it is written. */
 export interface WrittenRow {

@@ -16,10 +16,11 @@
 
 import type { Profile } from "../cost/profile.ts";
 import type { CaptureInput } from "../replay/run.ts";
+import type { Figures } from "../report/comparison.ts";
 import { type Linearised, minimise, sumOfSquares } from "./bounded_least_squares.ts";
 import { FitError } from "./errors.ts";
 import type { FitRequest, FitRow } from "./fit.ts";
-import { type Figures, type Played, playRow } from "./play.ts";
+import { type Played, playRow } from "./play.ts";
 import { type Compared, costOf, knownResiduals, rowResiduals, withPrior, withUnseen } from "./residuals.ts";
 import { Surrogate } from "./surrogate.ts";
 import { priorShares, profileAt, type Unknown } from "./unknowns.ts";

@@ -4,7 +4,7 @@ import { checkProfile, type Profile, withBase } from "../cost/profile.ts";
 import { PROFILES } from "../cost/profiles.ts";
 import { type Fit, fitProfile } from "./fit.ts";
 import { labelOf, parseTie, type Tie } from "./labels.ts";
-import { differences } from "./residuals.ts";
+import { differences } from "../report/comparison.ts";
 import { parseRows } from "./rows.ts";
 
 const FITS = new URL("../../fixtures/fits/", import.meta.url);

@@ -1,7 +1,7 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { playRow } from "./play.ts";
-import { differences } from "./residuals.ts";
+import { differences } from "../report/comparison.ts";
 import { type Sloped, softMaximum, Surrogate } from "./surrogate.ts";
 import { rowOf, shortCapture, TEST_PRIOR } from "./testing.ts";
 import { priorShares, profileAt, unknownsOf } from "./unknowns.ts";

@@ -12,9 +12,10 @@ import { sourceOfBytes } from "../capture/mod.ts";
 import { resolveConfig } from "../config/resolve.ts";
 import type { Coefficient, CostUnit, Profile } from "../cost/profile.ts";
 import type { CaptureInput } from "../replay/run.ts";
+import type { Figures } from "../report/comparison.ts";
 import type { FitRow } from "./fit.ts";
 import { labelOf } from "./labels.ts";
-import { type Figures, playRow } from "./play.ts";
+import { playRow } from "./play.ts";
 
 const FIXTURES = new URL("../../fixtures/", import.meta.url);
 const FILE_HEADER_BYTES = 24;

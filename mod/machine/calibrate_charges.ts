@@ -111,35 +111,13 @@ export const CHARGES: readonly Charge[] = [
     also: "warm",
     why: "segments refer to pages that the NIC wrote; warm where a socket of this host filled them",
   },
-  {
-    event: "checksum",
-    reason: "fused",
-    work: "copy+checksum",
-    besides: "copy",
-    state: "cold",
-    also: "warm",
-    why: FUSED,
-  },
-  {
-    event: "checksum",
-    reason: "fused-user",
-    work: "copy+checksum",
-    besides: "copy",
-    state: "cold",
-    also: "warm",
-    why: FUSED,
-  },
-  {
-    event: "checksum",
-    reason: "fused-read",
-    work: "copy+checksum",
-    besides: "copy",
-    state: "cold",
-    also: "warm",
-    why: FUSED,
-  },
+  ...["fused", "fused-user", "fused-read"].map(fused),
   ...CIPHER_REASONS.flatMap(cipher),
 ];
+
+function fused(reason: string): Charge {
+  return { event: "checksum", reason, work: "copy+checksum", besides: "copy", state: "cold", also: "warm", why: FUSED };
+}
 
 function cipher(reason: CipherReason): Charge[] {
   return [

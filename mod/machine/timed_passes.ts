@@ -151,8 +151,8 @@ export class ProgramTimer {
 
   /** One pass of each kind. */
   pass(): void {
-    this.#timeWhole(this.#whole);
-    this.#timeRest(this.#rest);
+    this.#timeSlices(this.#whole, false);
+    this.#timeSlices(this.#rest, true);
     this.#timeRows(this.#ofRows);
     this.#timeReading(this.#reading);
   }
@@ -190,21 +190,12 @@ export class ProgramTimer {
     times.end();
   }
 
-  #timeWhole(times: PassTimes): void {
+  /** All operations, or only those that are not to be timed. */
+  #timeSlices(times: PassTimes, isRestOnly: boolean): void {
     const { program, ciphers } = this;
     this.#slices.forEach(({ start, end }, part) => {
       const before = nowNs();
-      program.execute(start, end, ciphers, false);
-      times.add(part, nowNs() - before);
-    });
-    times.end();
-  }
-
-  #timeRest(times: PassTimes): void {
-    const { program, ciphers } = this;
-    this.#slices.forEach(({ start, end }, part) => {
-      const before = nowNs();
-      program.execute(start, end, ciphers, true);
+      program.execute(start, end, ciphers, isRestOnly);
       times.add(part, nowNs() - before);
     });
     times.end();

@@ -16,26 +16,25 @@ import type { SecurityAssociation } from "../esp/sa.ts";
 import type { SaDirectory } from "../esp/sa_directory.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Engine } from "../sim/engine.ts";
-import { DeviceNapi } from "../stages/device_napi.ts";
 import { EspEncap } from "../stages/esp_encap.ts";
 import { espHeaderBytes, EspTransform } from "../stages/esp_transform.ts";
 import { Forward } from "../stages/forward.ts";
-import { Gro } from "../stages/gro.ts";
+import type { Gro } from "../stages/gro.ts";
 import { Gso } from "../stages/gso.ts";
 import { type BufferProbe, Host, type Stage } from "../stages/host.ts";
 import { IcmpErrors } from "../stages/icmp.ts";
 import { IngressGate } from "../stages/ingress_gate.ts";
 import type { WireTap } from "../stages/link.ts";
-import { NetRx } from "../stages/net_rx.ts";
 import { NetTxOfHost } from "../stages/net_tx.ts";
 import type { EgressQueue } from "../stages/qdisc.ts";
-import { RxRings } from "../stages/rx_rings.ts";
+import type { RxRings } from "../stages/rx_rings.ts";
 import type { SocketReceive } from "../stages/socket_receive.ts";
 import type { TcpConnections } from "../stages/tcp_connection.ts";
 import { type FrameTap, TxNic } from "../stages/tx_nic.ts";
 import { xfrmDeviceOf } from "../stages/xfrm_device.ts";
 import { buildXfrmEgress } from "../stages/xfrm_egress.ts";
 import { type InnerMtu, XfrmOutput } from "../stages/xfrm_output.ts";
+import { buildIngress } from "./ingress.ts";
 import type { SaStatistics } from "./sa_statistics.ts";
 
 /** What a path is built from, with or without IPsec. */
@@ -108,12 +107,7 @@ export function buildForwardPath(parts: PathParts): ForwardPath {
   const into = { gso, encap, espOutput, ipOutput, headerBytes: inFront, innerMtu: inside, icmp, device };
   const xfrm = new XfrmOutput(host, into);
   const forward = new Forward(host, xfrm, inFront, inside.ipv4, true, icmp);
-  const rings = new RxRings(config.net_cpus, config.rx_ring);
-  const gros = host.netCpus.map((cpu, i) => {
-    const gro = new Gro(host, forward, forward.listStart);
-    new DeviceNapi(host, new NetRx(host, cpu), rings.all[i]!, gro);
-    return gro;
-  });
+  const { rings, gros } = buildIngress(host, forward);
   return { host, rings, gros, qdisc, innerMtu: inside, release: () => transform.release() };
 }
 

@@ -23,25 +23,22 @@
  */
 
 import type { Config } from "../config/schema.ts";
-import { DeviceNapi } from "../stages/device_napi.ts";
 import { egressQueue } from "../stages/egress.ts";
-import { Gro } from "../stages/gro.ts";
 import { Gso } from "../stages/gso.ts";
 import { Host } from "../stages/host.ts";
 import { IngressGate } from "../stages/ingress_gate.ts";
 import { IpOutput } from "../stages/ip_output.ts";
 import { LocalIn } from "../stages/local_in.ts";
 import { LocalOut } from "../stages/local_out.ts";
-import { NetRx } from "../stages/net_rx.ts";
 import { NetTxOfHost } from "../stages/net_tx.ts";
-import { type ListStage, NetifReceive } from "../stages/netif_receive.ts";
+import { NetifReceive } from "../stages/netif_receive.ts";
 import { PacketTap } from "../stages/packet_tap.ts";
-import { RxRings } from "../stages/rx_rings.ts";
 import { SocketReceive } from "../stages/socket_receive.ts";
 import { TxNic } from "../stages/tx_nic.ts";
 import { ValidatePlain } from "../stages/validate_plain.ts";
 import type { InnerMtu } from "../stages/xfrm_output.ts";
 import type { ForwardPath, PlainParts } from "./forward_path.ts";
+import { buildIngress } from "./ingress.ts";
 import { buildEgress, insideMaxOf, type ReceiveEnd, type Router } from "./receive_path.ts";
 import { buildSockets, framesInsideMax, type SendEnd } from "./send_path.ts";
 
@@ -107,16 +104,4 @@ function routerOf({ nic_tx_csum }: Config): Router {
 /** The MTU of the link is that of every packet. */
 function linkMtu({ mtu }: Config): InnerMtu {
   return { ipv4: mtu, ipv6: mtu };
-}
-
-/** NIC 0: a ring for each networking CPU, and GRO in front of `next`. */
-function buildIngress(host: Host, next: ListStage): { rings: RxRings; gros: Gro[] } {
-  const { net_cpus, rx_ring } = host.config;
-  const rings = new RxRings(net_cpus, rx_ring);
-  const gros = host.netCpus.map((cpu, i) => {
-    const gro = new Gro(host, next, next.listStart);
-    new DeviceNapi(host, new NetRx(host, cpu), rings.all[i]!, gro);
-    return gro;
-  });
-  return { rings, gros };
 }

@@ -26,6 +26,7 @@ import type { Profile } from "../cost/profile.ts";
 import { PROFILES } from "../cost/profiles.ts";
 import { type CaptureInput, replay } from "../replay/run.ts";
 import type { Column } from "../report/columns.ts";
+import { type ComparedFigures, comparisonColumns, type Figures } from "../report/comparison.ts";
 import { hostBusyNs } from "../report/host_loads.ts";
 import { SUMMARY_COLUMNS } from "../report/summary.ts";
 import { type Play, playOf, whyUnplayed } from "./published_plays.ts";
@@ -63,23 +64,7 @@ export interface Prediction {
 export const PREDICTION_COLUMNS: readonly Column<Prediction>[] = [
   { name: "id", value: ({ row }) => row.id },
   { name: "role", value: ({ row }) => row.role },
-  { name: "gbps", decimals: 4, value: ({ row }) => row.gbps },
-  { name: "predicted_gbps", decimals: 4, value: ({ predicted }) => predicted?.gbps },
-  { name: "error_percent", decimals: 1, value: ({ row, predicted }) => errorPercent(predicted?.gbps, row.gbps) },
-  { name: "cpu_percent", decimals: 1, value: ({ row }) => row.txCpuPercent },
-  { name: "predicted_cpu_percent", decimals: 1, value: ({ predicted }) => predicted?.txCpuPercent },
-  {
-    name: "cpu_error_points",
-    decimals: 1,
-    value: ({ row, predicted }) => less(predicted?.txCpuPercent, row.txCpuPercent),
-  },
-  { name: "rx_cpu_percent", decimals: 1, value: ({ row }) => row.rxCpuPercent },
-  { name: "predicted_rx_cpu_percent", decimals: 1, value: ({ predicted }) => predicted?.rxCpuPercent },
-  {
-    name: "rx_cpu_error_points",
-    decimals: 1,
-    value: ({ row, predicted }) => less(predicted?.rxCpuPercent, row.rxCpuPercent),
-  },
+  ...comparisonColumns<Prediction>(figuresOf, 1),
   { name: "profile", value: ({ profile }) => known(profile) },
   {
     name: "fit",
@@ -158,10 +143,10 @@ async function playRow({ preset, sets }: Play, profile: Profile, input: CaptureI
   };
 }
 
-function errorPercent(predicted: number | undefined, published: number): number | undefined {
-  return predicted === undefined ? undefined : 100 * (predicted - published) / published;
+function figuresOf({ row, predicted }: Prediction): ComparedFigures {
+  return { measured: asFigures(row), predicted: predicted && asFigures(predicted) };
 }
 
-function less(predicted: number | undefined, published: number | undefined): number | undefined {
-  return predicted === undefined || published === undefined ? undefined : predicted - published;
+function asFigures({ gbps, txCpuPercent, rxCpuPercent }: Predicted | PublishedRow): Figures {
+  return { gbps, cpuPercent: txCpuPercent, rxCpuPercent };
 }
